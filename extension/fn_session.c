@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * fn_session.c: who is asking.  The outer role is what SET ROLE chose, else the login; it shines
+ * through SECURITY DEFINER functions and cannot be forged by a setting, which is why these are C.
+ * Reads usdtpay.party_login.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/rel.h"
+
+#include "errors.h"
+
+PG_FUNCTION_INFO_V1(usdtpay_session_party);
+PG_FUNCTION_INFO_V1(usdtpay_visible_from);
+PG_FUNCTION_INFO_V1(usdtpay_visible_to);
+PG_FUNCTION_INFO_V1(usdtpay_session_has_role);
+PG_FUNCTION_INFO_V1(usdtpay_append_only);
+
+/* Roles that read every party's rows. */
+static const char *const session_readers[] = {"usdtpay_operator", "usdtpay_analyst",
+											  "usdtpay_compliance", "usdtpay_worker"};
+
+/* Tells whether the outer role is a superuser or a member of the named role. */
+static bool
+session_is_member(const char *role)
+{
+	Oid roleid = get_role_oid(role, true);
+	Oid outer = GetOuterUserId();
+
+	if (superuser_arg(outer))
+		return true;
+	return OidIsValid(roleid) && is_member_of_role(outer, roleid);
+}
+
+/* Tells whether the outer role may read all parties. */
+static bool
+session_reads_all(void)
+{
+	size_t i;
+
+	for (i = 0; i < lengthof(session_readers); i++)
+		if (session_is_member(session_readers[i]))
+			return true;
+	return false;
+}
+
+/* Looks the outer role up in party_login.  Returns: the party, or -1 when bound to none.
+ * The SQL functions are SECURITY DEFINER, so callers need no right on party_login. */
+static int64
+session_party_lookup(void)
+{
+	static SPIPlanPtr plan = NULL;
+	Datum args[1];
+	char *role = GetUserNameFromId(GetOuterUserId(), false);
+	int64 party = -1;
+	bool isnull;
+
+	SPI_connect();
+	if (plan == NULL)
+	{
+		Oid types[1] = {NAMEOID};
+
+		plan = SPI_prepare("SELECT party_id FROM usdtpay.party_login "
+						   "WHERE role_name OPERATOR(pg_catalog.=) $1",
+						   1, types);
+		if (plan == NULL || SPI_keepplan(plan) != 0)
+			elog(ERROR, "could not prepare the party lookup");
+	}
+	args[0] = DirectFunctionCall1(namein, CStringGetDatum(role));
+	if (SPI_execute_plan(plan, args, NULL, true, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not look up the party of role \"%s\"", role);
+	if (SPI_processed > 0)
+		party = DatumGetInt64(
+			SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	SPI_finish();
+	return party;
+}
+
+/* session_party() → bigint, NULL when the outer role is bound to no party. */
+Datum
+usdtpay_session_party(PG_FUNCTION_ARGS)
+{
+	int64 party = session_party_lookup();
+
+	if (party < 0)
+		PG_RETURN_NULL();
+	PG_RETURN_INT64(party);
+}
+
+/* visible_from() → lowest readable party; 1 above visible_to() when nothing is readable. */
+Datum
+usdtpay_visible_from(PG_FUNCTION_ARGS)
+{
+	int64 party;
+
+	if (session_reads_all())
+		PG_RETURN_INT64(0);
+	party = session_party_lookup();
+	PG_RETURN_INT64(party < 0 ? PG_INT64_MAX : party);
+}
+
+/* visible_to() → highest readable party. */
+Datum
+usdtpay_visible_to(PG_FUNCTION_ARGS)
+{
+	if (session_reads_all())
+		PG_RETURN_INT64(PG_INT64_MAX);
+	PG_RETURN_INT64(session_party_lookup());
+}
+
+/* session_has_role(role) → boolean. */
+Datum
+usdtpay_session_has_role(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(session_is_member(text_to_cstring(PG_GETARG_TEXT_PP(0))));
+}
+
+/* append_only(): refuses the statement that fired it. */
+Datum
+usdtpay_append_only(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+						errmsg("append_only can only be called as a trigger")));
+	ereport(ERROR, (errcode(ERRCODE_UP_APPEND_ONLY), errmsg("history cannot be changed"),
+					errdetail("Table \"%s\" is append-only.",
+							  RelationGetRelationName(trigger->tg_relation)),
+					errhint("Post a correcting journal instead.")));
+}

@@ -14,8 +14,12 @@ EXTRA_CLEAN  = build
 override with_llvm = no
 
 PG_CONFIG   ?= pg_config
+# The verbs below need neither PGXS nor a pg_config: tools/world brings its own.
+VERBS        = help demo check check-unit check-pgtap check-isolation check-tap lint setup
+ifneq (,$(filter-out $(VERBS) print-%,$(or $(MAKECMDGOALS),all)))
 PGXS        := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
+endif
 
 SQL_PARTS    = $(shell sed 's/\#.*//' sql/MANIFEST | awk 'NF {print "sql/" $$1}')
 HEADERS      = $(wildcard extension/*.h extension/*/*.h workers/*.h)
@@ -25,11 +29,35 @@ $(DATA_built): tools/build-sql usdtpay.control sql/MANIFEST $(SQL_PARTS) $(wildc
 	tools/build-sql $(EXTVERSION) build/sql
 
 ## Verbs
+SUITE        = tools/world tools/suite
 
 help:           ## list the verbs
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
+
+setup:          ## install what building, testing and linting need (apt, npm)
+	@tools/setup
+
+check:          ## every test: unit, pgTAP, isolation, TAP
+	@tools/setup build test
+	@$(SUITE) unit pgtap isolation tap
+
+check-unit:     ## unit tests of the pure C, under ASAN and UBSAN
+	@$(SUITE) unit
+
+check-pgtap:    ## pgTAP tests of the SQL API; TESTS="file..." for some
+	@$(SUITE) pgtap
+
+check-isolation: ## concurrency: isolation specs
+	@$(SUITE) isolation
+
+check-tap:      ## TAP tests on real clusters, a real node, a faulty network
+	@$(SUITE) tap
+
+lint:           ## formatting, static analysis, house rules
+	@tools/setup lint
+	@tools/lint
 
 print-%:        # print a make variable
 	@echo '$*=$($*)'
 
-.PHONY: help
+.PHONY: $(VERBS)

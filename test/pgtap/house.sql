@@ -1,0 +1,73 @@
+-- The house rules that the catalog can see, over every object of the extension.
+BEGIN;
+SELECT plan(6);
+
+CREATE TEMP VIEW member AS
+	SELECT d.classid, d.objid
+	  FROM pg_depend d
+	  JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'usdtpay'
+	 WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e';
+CREATE TEMP VIEW routine AS
+	SELECT p.*, l.lanname
+	  FROM member m
+	  JOIN pg_proc p ON p.oid = m.objid AND m.classid = 'pg_proc'::regclass
+	  JOIN pg_language l ON l.oid = p.prolang;
+CREATE TEMP VIEW relation AS
+	SELECT c.* FROM member m
+	  JOIN pg_class c ON c.oid = m.objid AND m.classid = 'pg_class'::regclass;
+
+SELECT is(
+	(SELECT array_agg(n.nspname::text ORDER BY n.nspname) FROM pg_namespace n
+	  WHERE n.nspname LIKE 'usdtpay%'),
+	ARRAY['usdtpay', 'usdtpay_internal'], 'there are two schemas');
+
+SELECT is_empty(
+	$$SELECT pg_describe_object(classid, objid, 0) FROM member
+	   WHERE obj_description(objid, classid::regclass::name) IS NULL
+	     AND classid NOT IN ('pg_cast'::regclass, 'pg_language'::regclass)
+	     AND NOT (classid = 'pg_type'::regclass AND EXISTS (
+	           SELECT FROM pg_type t WHERE t.oid = objid
+	              AND (t.typtype = 'b' OR t.typrelid IN (SELECT oid FROM relation))))
+	     AND NOT (classid = 'pg_class'::regclass
+	          AND objid IN (SELECT oid FROM relation WHERE relkind IN ('S', 'i')))$$,
+	'every object has a comment');
+
+SELECT is_empty(
+	$$SELECT c.oid::regclass, a.attname FROM relation c
+	    JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+	   WHERE c.relkind IN ('r', 'p') AND col_description(c.oid, a.attnum) IS NULL$$,
+	'every column of every table has a comment');
+
+SELECT is_empty(
+	$$SELECT oid::regprocedure FROM routine
+	   WHERE (lanname IN ('plpgsql', 'sql') AND prosqlbody IS NULL OR prosecdef)
+	     AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (proconfig), false)
+	     AND NOT (lanname = 'sql' AND NOT prosecdef AND proconfig IS NULL
+	          AND obj_description(oid, 'pg_proc') LIKE '%(inlined)%')$$,
+	'every routine with a late-bound body pins its search_path');
+
+SELECT is_empty(
+	$$SELECT pg_describe_object(m.classid, m.objid, 0)
+	    FROM member m
+	    LEFT JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND p.oid = m.objid
+	    LEFT JOIN pg_class c ON m.classid = 'pg_class'::regclass AND c.oid = m.objid
+	    LEFT JOIN pg_namespace n ON m.classid = 'pg_namespace'::regclass AND n.oid = m.objid,
+	         LATERAL aclexplode(CASE m.classid
+	             WHEN 'pg_proc'::regclass THEN coalesce(p.proacl, acldefault('f', p.proowner))
+	             WHEN 'pg_class'::regclass THEN coalesce(c.relacl, acldefault('r', c.relowner))
+	             WHEN 'pg_namespace'::regclass THEN coalesce(n.nspacl, acldefault('n', n.nspowner))
+	         END) a
+	   WHERE a.grantee = 0$$,
+	'PUBLIC has nothing');
+
+SELECT is_empty(
+	$$SELECT r.oid::regprocedure, c.lineno, c.level, c.message
+	    FROM routine r, LATERAL plpgsql_check_function_tb(r.oid,
+	         fatal_errors => false, other_warnings => true, extra_warnings => true,
+	         performance_warnings => false, security_warnings => true) c
+	   WHERE r.lanname = 'plpgsql' AND r.prorettype <> 'trigger'::regtype
+	     AND c.level IN ('error', 'warning', 'warning extra', 'security')$$,
+	'plpgsql_check finds nothing');
+
+SELECT * FROM finish();
+ROLLBACK;

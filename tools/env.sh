@@ -1,0 +1,41 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: PostgreSQL
+#
+# Sourced by every tool.  The single place that knows where things are.
+#
+# Tests and the demo run in a private world: one run directory per checkout and user that holds a
+# copy of the tree, a relocated copy of the system's PostgreSQL with usdtpay installed into it,
+# and whatever clusters are up.  Nothing outside it is written, no system service is touched.
+
+USDTPAY_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+USDTPAY_PG_MAJOR=15
+USDTPAY_SYSTEM_PG=${USDTPAY_SYSTEM_PG:-/usr/lib/postgresql/$USDTPAY_PG_MAJOR}
+USDTPAY_SYSTEM_SHARE=${USDTPAY_SYSTEM_SHARE:-/usr/share/postgresql/$USDTPAY_PG_MAJOR}
+
+# PostgreSQL refuses to run as root; its own package made this user.
+if [ "$(id -u)" = 0 ]; then USDTPAY_USER=postgres; else USDTPAY_USER=$(id -un); fi
+
+# Inside the world the variable is inherited, so that both sides agree.
+if [ -z "${USDTPAY_RUN:-}" ]; then
+	USDTPAY_RUN=${TMPDIR:-/tmp}/usdtpay-$(id -u)-$(printf '%s' "$USDTPAY_ROOT" |
+		sha256sum | cut -c1-8)
+fi
+USDTPAY_SRC=$USDTPAY_RUN/src
+USDTPAY_PG=$USDTPAY_RUN/pg/lib/postgresql/$USDTPAY_PG_MAJOR
+USDTPAY_PG_CONFIG=$USDTPAY_PG/bin/pg_config
+export USDTPAY_RUN USDTPAY_SRC USDTPAY_PG
+
+say() { printf '%s\n' "$*" >&2; }
+die() {
+	say "$(basename "$0"): $*"
+	exit 1
+}
+
+# as_user COMMAND...: replaces this process by COMMAND under the unprivileged user.
+as_user() {
+	if [ "$(id -u)" = 0 ]; then
+		exec setpriv --reuid="$USDTPAY_USER" --regid="$USDTPAY_USER" --init-groups \
+			env HOME="$USDTPAY_RUN" USER="$USDTPAY_USER" LOGNAME="$USDTPAY_USER" "$@"
+	fi
+	exec "$@"
+}

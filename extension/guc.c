@@ -11,7 +11,13 @@
 #include "guc.h"
 
 bool usdtpay_allow_drop = false;
+int usdtpay_block_retention = 20000;
+char *usdtpay_databases = NULL;
 bool usdtpay_ledger_direct = true;
+int usdtpay_rpc_batch = 50;
+int usdtpay_rpc_max_bytes = 16 * 1024;
+int usdtpay_rpc_timeout = 10000;
+int usdtpay_scan_span = 50;
 
 typedef enum GucKind
 {
@@ -53,8 +59,20 @@ typedef struct GucRow
 static const GucRow guc_rows[] = {
 	GUC_BOOL("usdtpay.allow_drop", usdtpay_allow_drop, false, PGC_SUSET, 0,
 			 "Lets DROP EXTENSION usdtpay destroy a ledger that has postings."),
+	GUC_INT("usdtpay.block_retention", usdtpay_block_retention, 20000, 1000, 100000000, PGC_SIGHUP, 0,
+			"Blocks below the final one whose headers are kept."),
+	GUC_STRING("usdtpay.databases", usdtpay_databases, "postgres", PGC_SIGHUP, GUC_LIST_INPUT,
+			   "Databases in which the background workers run."),
 	GUC_BOOL("usdtpay.ledger_direct", usdtpay_ledger_direct, true, PGC_SUSET, 0,
 			 "Posts straight into the ledger's tables where they are plain; off takes the SQL path."),
+	GUC_INT("usdtpay.rpc_batch", usdtpay_rpc_batch, 50, 1, 1000, PGC_SIGHUP, 0,
+			"Most calls put into one request to a node."),
+	GUC_INT("usdtpay.rpc_max_bytes", usdtpay_rpc_max_bytes, 16 * 1024, 64, 256 * 1024, PGC_SIGHUP,
+			GUC_UNIT_KB, "Largest answer taken from a node, decompressed."),
+	GUC_INT("usdtpay.rpc_timeout", usdtpay_rpc_timeout, 10000, 100, 600000, PGC_SIGHUP, GUC_UNIT_MS,
+			"Longest wait for a node's answer."),
+	GUC_INT("usdtpay.scan_span", usdtpay_scan_span, 50, 1, 1000, PGC_SIGHUP, 0,
+			"Most blocks taken in with one transaction."),
 };
 /* clang-format on */
 

@@ -6,7 +6,13 @@
 #define USDTPAY_GUC_H
 
 extern bool usdtpay_allow_drop;
+extern int usdtpay_block_retention;
+extern char *usdtpay_databases;
 extern bool usdtpay_ledger_direct;
+extern int usdtpay_rpc_batch;
+extern int usdtpay_rpc_max_bytes;
+extern int usdtpay_rpc_timeout;
+extern int usdtpay_scan_span;
 
 extern void usdtpay_guc_init(void);
 

@@ -137,14 +137,14 @@ usdtpay_event_kind(const UsdtpayLog *log)
  * Returns: false unless its first twelve bytes are zero.  On TRON the twelfth may be 0x41:
  * its older compilers keep the network byte in the word (seen in recorded call data). */
 static bool
-event_address(uint8_t out[USDTPAY_ADDRESS_LEN], const uint8_t word[32], bool tron)
+event_address(uint8_t out[USDTPAY_ADDRESS_LEN], const uint8_t word[32], UsdtpayFamily family)
 {
 	uint8_t seen = 0;
 	int i;
 
 	for (i = 0; i < 11; i++)
 		seen |= word[i];
-	if (seen != 0 || (word[11] != 0 && !(tron && word[11] == 0x41)))
+	if (seen != 0 || (word[11] != 0 && !(family == USDTPAY_FAMILY_TRON && word[11] == 0x41)))
 		return false;
 	memcpy(out, word + 12, USDTPAY_ADDRESS_LEN);
 	return true;
@@ -152,12 +152,12 @@ event_address(uint8_t out[USDTPAY_ADDRESS_LEN], const uint8_t word[32], bool tro
 
 /* Decodes a Transfer. */
 static bool
-event_transfer(UsdtpayEvent *e, const UsdtpayLog *log, bool tron, UsdtpayFault *f)
+event_transfer(UsdtpayEvent *e, const UsdtpayLog *log, UsdtpayFamily family, UsdtpayFault *f)
 {
 	if (log->topics != 3)
 		return usdtpay_fault(f, "a Transfer does not have three topics");
-	if (!event_address(e->sender, log->topic[1], tron) ||
-		!event_address(e->recipient, log->topic[2], tron))
+	if (!event_address(e->sender, log->topic[1], family) ||
+		!event_address(e->recipient, log->topic[2], family))
 		return usdtpay_fault(f, "an address in a Transfer is not padded with zeros");
 	if (!usdtpay_hex_decode(e->amount, 32, log->data.p, log->data.len))
 		return usdtpay_fault(f, "the data of a Transfer is not 32 bytes");
@@ -185,7 +185,7 @@ event_words(uint8_t words[EVENT_MAX_ARGS][32], const UsdtpayLog *log, int args, 
 }
 
 bool
-usdtpay_event_decode(UsdtpayEvent *e, const UsdtpayLog *log, bool tron, UsdtpayFault *f)
+usdtpay_event_decode(UsdtpayEvent *e, const UsdtpayLog *log, UsdtpayFamily family, UsdtpayFault *f)
 {
 	uint8_t words[EVENT_MAX_ARGS][32];
 	const EventShape *shape;
@@ -194,7 +194,7 @@ usdtpay_event_decode(UsdtpayEvent *e, const UsdtpayLog *log, bool tron, UsdtpayF
 	if (event_is_transfer(log))
 	{
 		e->kind = USDTPAY_EVENT_TRANSFER;
-		return event_transfer(e, log, tron, f);
+		return event_transfer(e, log, family, f);
 	}
 	shape = event_shape(log);
 	if (shape == NULL)
@@ -202,7 +202,7 @@ usdtpay_event_decode(UsdtpayEvent *e, const UsdtpayLog *log, bool tron, UsdtpayF
 	e->kind = shape->kind;
 	if (!event_words(words, log, shape->args, f))
 		return false;
-	if (shape->subject_first && !event_address(e->subject, words[0], tron))
+	if (shape->subject_first && !event_address(e->subject, words[0], family))
 		return usdtpay_fault(f, "an address in a control event is not padded with zeros");
 	e->has_subject = shape->subject_first;
 	e->has_amount = shape->amount_arg >= 0;
@@ -212,7 +212,7 @@ usdtpay_event_decode(UsdtpayEvent *e, const UsdtpayLog *log, bool tron, UsdtpayF
 }
 
 bool
-usdtpay_log_topics(UsdtpayLog *log, UsdtpayJson *j, bool evm, UsdtpayFault *f)
+usdtpay_log_topics(UsdtpayLog *log, UsdtpayJson *j, UsdtpayFamily family, UsdtpayFault *f)
 {
 	UsdtpaySlice s;
 
@@ -224,8 +224,8 @@ usdtpay_log_topics(UsdtpayLog *log, UsdtpayJson *j, bool evm, UsdtpayFault *f)
 		if (log->topics == 4)
 			return usdtpay_fault_at(f, j, "a log has more than four topics");
 		if (!usdtpay_json_string(j, &s) ||
-			!(evm ? usdtpay_field_evm(log->topic[log->topics], 32, s)
-				  : usdtpay_field_tron(log->topic[log->topics], 32, s)))
+			!(family == USDTPAY_FAMILY_EVM ? usdtpay_field_evm(log->topic[log->topics], 32, s)
+										   : usdtpay_field_tron(log->topic[log->topics], 32, s)))
 			return usdtpay_fault_at(f, j, "a topic is not 32 bytes of hexadecimal");
 		log->topics++;
 	}

@@ -7,9 +7,9 @@
 
 #include "chain/fault.h"
 #include "chain/json.h"
+#include "keys/address.h"
 
-#define USDTPAY_ADDRESS_LEN 20
-#define USDTPAY_HASH_LEN    32
+#define USDTPAY_HASH_LEN 32
 
 /* A log as the virtual machine wrote it. */
 typedef struct UsdtpayLog
@@ -59,13 +59,14 @@ extern UsdtpayEventKind usdtpay_event_kind(const UsdtpayLog *log);
 
 /* Decodes a log.  A Transfer must have both addresses indexed and 32 bytes of data.  Control
  * events may have any leading arguments indexed: contracts of the family differ in that.
- * In: tron, whether an address word may carry TRON's 0x41 before its 20 bytes.
+ * In: family; on TRON an address word may carry the network byte 0x41 before its 20 bytes.
  * Returns: false, with the fault set, when a known topic has an impossible shape. */
-extern bool usdtpay_event_decode(UsdtpayEvent *e, const UsdtpayLog *log, bool tron,
+extern bool usdtpay_event_decode(UsdtpayEvent *e, const UsdtpayLog *log, UsdtpayFamily family,
 								 UsdtpayFault *f);
 
-/* Reads an array of 1 to 4 topics (or none).  In: evm, whether 0x is due.  Returns: false,
+/* Reads an array of 1 to 4 topics (or none).  In: family; EVM writes 0x.  Returns: false,
  * with the fault set, for another shape. */
-extern bool usdtpay_log_topics(UsdtpayLog *log, UsdtpayJson *j, bool evm, UsdtpayFault *f);
+extern bool usdtpay_log_topics(UsdtpayLog *log, UsdtpayJson *j, UsdtpayFamily family,
+							   UsdtpayFault *f);
 
 #endif

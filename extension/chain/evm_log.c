@@ -92,7 +92,7 @@ evm_log_value(UsdtpayEvmLog *log, EvmLogMember member, UsdtpayJson *j, UsdtpayFa
 			return evm_log_bytes(log->log.address, 20, j) ||
 				   usdtpay_fault_at(f, j, "the address of a log is not 20 bytes");
 		case EVM_LOG_TOPICS:
-			return usdtpay_log_topics(&log->log, j, true, f);
+			return usdtpay_log_topics(&log->log, j, USDTPAY_FAMILY_EVM, f);
 		case EVM_LOG_DATA:
 			return evm_log_data(&log->log.data, j) ||
 				   usdtpay_fault_at(f, j, "the data of a log is not hexadecimal");

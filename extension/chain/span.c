@@ -105,8 +105,8 @@ span_link(const UsdtpayBlock *prev, const UsdtpayBlock *b, UsdtpayFault *f)
 }
 
 bool
-usdtpay_span_blocks(bool tron, bool strict, const char *text, size_t len, UsdtpayBlockSink sink,
-					void *arg, UsdtpayFault *f)
+usdtpay_span_blocks(UsdtpayFamily family, bool strict, const char *text, size_t len,
+					UsdtpayBlockSink sink, void *arg, UsdtpayFault *f)
 {
 	UsdtpayBlock prev;
 	UsdtpayBlock b;
@@ -119,7 +119,8 @@ usdtpay_span_blocks(bool tron, bool strict, const char *text, size_t len, Usdtpa
 	while (usdtpay_json_element(&j))
 	{
 		memset(&b, 0, sizeof(b));
-		if (!(tron ? span_tron_block(&b, &j, strict, f) : span_evm_block(&b, &j, strict, f)))
+		if (!(family == USDTPAY_FAMILY_TRON ? span_tron_block(&b, &j, strict, f)
+											: span_evm_block(&b, &j, strict, f)))
 			return false;
 		if ((!first && !span_link(&prev, &b, f)) || !sink(arg, &b))
 			return false;
@@ -162,11 +163,12 @@ usdtpay_span_contract(const UsdtpaySpan *s, const uint8_t *address)
 }
 
 bool
-usdtpay_span_emit(UsdtpaySpan *s, size_t c, const UsdtpayLog *log, UsdtpaySpanRow *row, bool tron)
+usdtpay_span_emit(UsdtpaySpan *s, size_t c, const UsdtpayLog *log, UsdtpaySpanRow *row,
+				  UsdtpayFamily family)
 {
 	UsdtpayEvent event;
 
-	if (!usdtpay_event_decode(&event, log, tron, s->fault))
+	if (!usdtpay_event_decode(&event, log, family, s->fault))
 		return false;
 	if (event.kind == USDTPAY_EVENT_OTHER)
 		return true;
@@ -216,7 +218,7 @@ span_evm_log(UsdtpaySpan *s, const UsdtpayEvmLog *prev, const UsdtpayEvmLog *log
 	row.tx_hash = log->tx_hash;
 	row.tx_index = log->tx_index;
 	row.log_index = log->log_index;
-	return usdtpay_span_emit(s, c, &log->log, &row, false);
+	return usdtpay_span_emit(s, c, &log->log, &row, USDTPAY_FAMILY_EVM);
 }
 
 bool

@@ -35,10 +35,10 @@ typedef bool (*UsdtpayBlockSink)(void *arg, const UsdtpayBlock *block);
 
 /* Reads an array of block objects: shapes, ascending numbers without a gap, each parent hash the
  * hash before it, times that do not run backwards.
- * In: tron, the family; strict, to recompute also what is costly: on EVM every hash, on TRON every
+ * In: family; strict, to recompute also what is costly: on EVM every hash, on TRON every
  * transaction root (block ids are recomputed in any case).
  * Returns: false, with the fault set, for an answer to refuse. */
-extern bool usdtpay_span_blocks(bool tron, bool strict, const char *text, size_t len,
+extern bool usdtpay_span_blocks(UsdtpayFamily family, bool strict, const char *text, size_t len,
 								UsdtpayBlockSink sink, void *arg, UsdtpayFault *f);
 
 /* One event of one of our contracts. */
@@ -84,7 +84,7 @@ extern bool usdtpay_span_tron(UsdtpaySpan *s, const char *text, size_t len);
 /* Decodes a log of contract number c and hands the row on, counting ordinals.  Shared by both
  * families.  In: tx and log position; block.  Returns: false with the fault set. */
 extern bool usdtpay_span_emit(UsdtpaySpan *s, size_t c, const UsdtpayLog *log, UsdtpaySpanRow *row,
-							  bool tron);
+							  UsdtpayFamily family);
 
 /* Finds a contract.  Returns: its number, or the count when it is not ours. */
 extern size_t usdtpay_span_contract(const UsdtpaySpan *s, const uint8_t *address);

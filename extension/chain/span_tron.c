@@ -213,7 +213,7 @@ tron_read_logs(TronWork *w, const TronEntry *e, UsdtpaySlice logs, bool counts)
 		row.block = w->block;
 		row.tx_hash = e->id;
 		row.tx_index = e->index;
-		if (!usdtpay_span_emit(s, c, &log, &row, true))
+		if (!usdtpay_span_emit(s, c, &log, &row, USDTPAY_FAMILY_TRON))
 			return false;
 	}
 	return j.error == NULL || usdtpay_fault_json(s->fault, &j);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL
  *
  * tron.h: what a block and a transaction info mean on TRON, from java-tron's HTTP answers
- * (getblockbylimitnext, gettransactioninfobyblocknum; not the `visible` form).  Pure C but for
- * SHA-256, which is libcrypto's.
+ * (getblockbylimitnext, gettransactioninfobyblocknum; not the `visible` form).  Pure C.
  *
  * What can be proved here and what cannot: the block id is recomputed always, and the
  * transaction root on demand, so headers, transaction ids and their results are as strong as

@@ -8,9 +8,8 @@
  */
 #include "chain/tron.h"
 
-#include <openssl/sha.h>
-
 #include "chain/field.h"
+#include "codec/sha2.h"
 
 #define TRON_HEADER_MAX 256
 
@@ -93,7 +92,7 @@ tron_header_id(uint8_t out[32], const TronHeader *h)
 	uint64_t number = (uint64_t) h->number[TRON_NUMBER];
 	int i;
 
-	(void) SHA256(buf, tron_header_raw(buf, h), out);
+	usdtpay_sha256(out, buf, tron_header_raw(buf, h));
 	for (i = 7; i >= 0; i--, number >>= 8)
 		out[i] = (uint8_t) number;
 }
@@ -226,7 +225,7 @@ tron_pair(uint8_t out[32], const uint8_t left[32], const uint8_t right[32])
 
 	memcpy(pair, left, 32);
 	memcpy(pair + 32, right, 32);
-	(void) SHA256(pair, sizeof(pair), out);
+	usdtpay_sha256(out, pair, sizeof(pair));
 }
 
 void

@@ -173,7 +173,7 @@ usdtpay_tron_log_parse(UsdtpayLog *log, UsdtpayJson *j, UsdtpayFault *f)
 		{
 			again = has_topics;
 			has_topics = true;
-			if (!usdtpay_log_topics(log, j, false, f))
+			if (!usdtpay_log_topics(log, j, USDTPAY_FAMILY_TRON, f))
 				return false;
 		}
 		else if (usdtpay_slice_is(name, "data"))

@@ -9,11 +9,11 @@
  */
 #include "chain/tron.h"
 
-#include <openssl/evp.h>
-#include <openssl/sha.h>
+#include <stdlib.h>
 
 #include "chain/field.h"
 #include "codec/hex.h"
+#include "codec/sha2.h"
 
 /* Transaction.Result.contractResult, by number. */
 static const char *const tron_results[] = {"DEFAULT",
@@ -129,102 +129,86 @@ usdtpay_tron_tx_parse(UsdtpayTronTx *tx, UsdtpayJson *j, UsdtpayFault *f)
 	return has_id || usdtpay_fault_at(f, j, "a transaction has no txID");
 }
 
-/* Feeds a protobuf field of hex digits to the hash: tag, length, bytes.
- * Returns: false when the digits are no bytes. */
+/* Appends a protobuf field given in hex digits: tag, length, bytes.
+ * Returns: false when the digits are no bytes.  Out: where the bytes start. */
 static bool
-tron_leaf_field(EVP_MD_CTX *md, uint8_t tag, UsdtpaySlice hex)
+tron_put_field(uint8_t **p, uint8_t tag, UsdtpaySlice hex, uint8_t **payload)
 {
-	uint8_t buf[1024];
-	uint64_t len = hex.len / 2;
-	size_t n = 0;
-	size_t i;
+	size_t len = hex.len / 2;
+	size_t rest;
 
-	if (hex.p == NULL || !usdtpay_field_is_hex(hex))
-		return false;
-	buf[n++] = tag;
-	for (; len >= 0x80; len >>= 7)
-		buf[n++] = (uint8_t) (len | 0x80);
-	buf[n++] = (uint8_t) len;
-	(void) EVP_DigestUpdate(md, buf, n);
-	for (i = 0; i < hex.len; i += 2 * n)
-	{
-		n = (hex.len - i) / 2 < sizeof(buf) ? (hex.len - i) / 2 : sizeof(buf);
-		if (!usdtpay_hex_decode(buf, n, hex.p + i, 2 * n))
-			return false;
-		(void) EVP_DigestUpdate(md, buf, n);
-	}
-	return true;
+	*(*p)++ = tag;
+	for (rest = len; rest >= 0x80; rest >>= 7)
+		*(*p)++ = (uint8_t) (rest | 0x80);
+	*(*p)++ = (uint8_t) rest;
+	*payload = *p;
+	*p += len;
+	return usdtpay_hex_decode(*payload, len, hex.p, hex.len);
 }
 
-/* Feeds Transaction{1 raw_data, 2 signature…, 5 ret{3 contractRet}} to the hash. */
+/* Appends the signatures, each a field 2. */
 static bool
-tron_leaf_feed(EVP_MD_CTX *md, const UsdtpayTronTx *tx)
+tron_put_signatures(uint8_t **p, UsdtpaySlice array)
 {
-	const uint8_t ret[] = {0x2a, 2, 0x18, (uint8_t) tx->result};
+	uint8_t *ignored;
 	UsdtpaySlice s;
 	UsdtpayJson j;
 
-	if (!tron_leaf_field(md, 0x0a, tx->raw_hex))
-		return false;
-	if (tx->signatures.p != NULL)
+	usdtpay_json_init(&j, array.p, array.len);
+	(void) usdtpay_json_array(&j);
+	while (usdtpay_json_element(&j) && usdtpay_json_string(&j, &s))
 	{
-		usdtpay_json_init(&j, tx->signatures.p, tx->signatures.len);
-		if (!usdtpay_json_array(&j))
+		if (!tron_put_field(p, 0x12, s, &ignored))
 			return false;
-		while (usdtpay_json_element(&j))
-		{
-			if (!usdtpay_json_string(&j, &s) || !tron_leaf_field(md, 0x12, s))
-				return false;
-		}
 	}
-	if (tx->result == 0)
-		(void) EVP_DigestUpdate(md, "\x2a\0", 2);
-	else
-		(void) EVP_DigestUpdate(md, ret, sizeof(ret));
-	return true;
+	return j.error == NULL;
 }
 
-/* Checks that the id is the hash of the raw data. */
-static bool
-tron_tx_id_holds(EVP_MD_CTX *md, const UsdtpayTronTx *tx)
+/* Serialises Transaction{1 raw_data, 2 signature…, 5 ret{3 contractRet}} into buf, which holds
+ * the digits of everything with room to spare.  Returns: the length; 0 when something is no hex.
+ * Out: raw, where raw_data's bytes start. */
+static size_t
+tron_serialise(uint8_t *buf, const UsdtpayTronTx *tx, uint8_t **raw)
 {
-	uint8_t buf[1024];
-	uint8_t id[32];
-	size_t n;
-	size_t i;
+	uint8_t *p = buf;
 
-	if (tx->raw_hex.p == NULL || tx->raw_hex.len % 2 != 0)
-		return false;
-	(void) EVP_DigestInit_ex(md, EVP_sha256(), NULL);
-	for (i = 0; i < tx->raw_hex.len; i += 2 * n)
+	if (!tron_put_field(&p, 0x0a, tx->raw_hex, raw))
+		return 0;
+	if (tx->signatures.p != NULL && !tron_put_signatures(&p, tx->signatures))
+		return 0;
+	*p++ = 0x2a;
+	*p++ = tx->result == 0 ? 0 : 2;
+	if (tx->result != 0)
 	{
-		n = (tx->raw_hex.len - i) / 2 < sizeof(buf) ? (tx->raw_hex.len - i) / 2 : sizeof(buf);
-		if (!usdtpay_hex_decode(buf, n, tx->raw_hex.p + i, 2 * n))
-			return false;
-		(void) EVP_DigestUpdate(md, buf, n);
+		*p++ = 0x18;
+		*p++ = (uint8_t) tx->result;
 	}
-	(void) EVP_DigestFinal_ex(md, id, NULL);
-	return memcmp(id, tx->id, 32) == 0;
+	return (size_t) (p - buf);
 }
 
 bool
 usdtpay_tron_tx_leaf(uint8_t out[32], const UsdtpayTronTx *tx, UsdtpayFault *f)
 {
-	EVP_MD_CTX *md;
-	bool holds;
-	bool whole;
+	uint8_t id[32];
+	uint8_t *raw;
+	uint8_t *buf;
+	size_t len;
 
 	if (!tx->plain_ret || tx->raw_hex.p == NULL)
 		return usdtpay_fault(f, "a transaction does not hold all that its root covers");
-	md = EVP_MD_CTX_new();
-	if (md == NULL)
+	/* The digits in the JSON are at least as long as the fields they become. */
+	buf = malloc(tx->raw_hex.len + 2 * tx->signatures.len + 64);
+	if (buf == NULL)
 		return usdtpay_fault(f, "out of memory");
-	holds = tron_tx_id_holds(md, tx);
-	(void) EVP_DigestInit_ex(md, EVP_sha256(), NULL);
-	whole = tron_leaf_feed(md, tx);
-	(void) EVP_DigestFinal_ex(md, out, NULL);
-	EVP_MD_CTX_free(md);
-	if (!holds)
-		return usdtpay_fault(f, "a txID is not the hash of its transaction");
-	return whole || usdtpay_fault(f, "a transaction does not hold all that its root covers");
+	len = tron_serialise(buf, tx, &raw);
+	if (len > 0)
+	{
+		usdtpay_sha256(id, raw, tx->raw_hex.len / 2);
+		usdtpay_sha256(out, buf, len);
+	}
+	free(buf);
+	if (len == 0)
+		return usdtpay_fault(f, "a transaction does not hold all that its root covers");
+	return memcmp(id, tx->id, 32) == 0 ||
+		   usdtpay_fault(f, "a txID is not the hash of its transaction");
 }

@@ -61,3 +61,9 @@ CREATE OR REPLACE FUNCTION usdtpay.qr_text(content text) RETURNS text
     AS 'MODULE_PATHNAME', 'usdtpay_fn_qr_text';
 COMMENT ON FUNCTION usdtpay.qr_text(text) IS
     'A QR code in half-block characters for a dark terminal, quiet zone included. Error: UP000 for empty content or more than 2331 bytes';
+
+CREATE OR REPLACE FUNCTION usdtpay.eip712_hash(typed_data jsonb) RETURNS bytea
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100
+    AS 'MODULE_PATHNAME', 'usdtpay_fn_eip712_hash';
+COMMENT ON FUNCTION usdtpay.eip712_hash(jsonb) IS
+    'The EIP-712 digest of {types, primaryType, domain, message}, ready for recover_address. The domain''s type follows from its members unless types declares EIP712Domain; members that a type does not name are ignored, as wallets do. Error: UP000, naming the member';

@@ -5,6 +5,8 @@
 #ifndef USDTPAY_COMPAT_H
 #define USDTPAY_COMPAT_H
 
+#include "access/tableam.h"
+
 #if PG_VERSION_NUM < 150000
 #error "usdtpay needs PostgreSQL 15 or newer"
 #endif
@@ -12,6 +14,29 @@
 /* BGWORKER_INTERRUPTIBLE (19+) lets DROP DATABASE stop a worker at once. */
 #ifndef BGWORKER_INTERRUPTIBLE
 #define BGWORKER_INTERRUPTIBLE 0
+#endif
+
+/* index_beginscan takes an instrumentation target from 18 on. */
+#if PG_VERSION_NUM >= 180000
+#define up_index_beginscan(heap, index, snapshot, nkeys)                                           \
+	index_beginscan((heap), (index), (snapshot), NULL, (nkeys), 0)
+#else
+#define up_index_beginscan(heap, index, snapshot, nkeys)                                           \
+	index_beginscan((heap), (index), (snapshot), (nkeys), 0)
+#endif
+
+/* What table_tuple_update reports about indexes became a three-way enum in 16, and
+ * ExecInsertIndexTuples grew a flag. */
+#if PG_VERSION_NUM >= 160000
+typedef TU_UpdateIndexes UpUpdateIndexes;
+#define UP_NEEDS_INDEXES(update) ((update) != TU_None)
+#define up_insert_index_tuples(rri, slot, estate)                                                  \
+	ExecInsertIndexTuples((rri), (slot), (estate), false, false, NULL, NIL, false)
+#else
+typedef bool UpUpdateIndexes;
+#define UP_NEEDS_INDEXES(update) (update)
+#define up_insert_index_tuples(rri, slot, estate)                                                  \
+	ExecInsertIndexTuples((rri), (slot), (estate), false, false, NULL, NIL)
 #endif
 
 #endif

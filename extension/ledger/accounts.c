@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * accounts.c: reads, locks and updates account rows.  Accounts are always visited in account_id
+ * order, which is what keeps two posters from waiting for each other in a circle.
+ *
+ * Reading first and letting the update notice a newer version saves the lock's WAL record and a page
+ * visit where accounts are rarely shared; locking first is for batches and for contended rows.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/skey.h"
+#include "access/xact.h"
+#include "executor/executor.h"
+#include "utils/fmgroids.h"
+
+#include "compat.h"
+#include "errors.h"
+#include "ledger/ledger.h"
+
+#define ACCOUNT_NATTS 10
+
+/* Orders accounts by id, then by party: ids are unique over all parties, but a caller may name a
+ * wrong pair. */
+static int
+account_compare(const void *a, const void *b)
+{
+	const LedgerAccount *x = a;
+	const LedgerAccount *y = b;
+
+	if (x->id != y->id)
+		return x->id < y->id ? -1 : 1;
+	if (x->party != y->party)
+		return x->party < y->party ? -1 : 1;
+	return 0;
+}
+
+/* Returns the index of an account in the sorted list. */
+static int
+account_index(const LedgerBatch *batch, int64 party, int64 id)
+{
+	LedgerAccount wanted;
+	const LedgerAccount *found;
+
+	wanted.party = party;
+	wanted.id = id;
+	found =
+		bsearch(&wanted, batch->accounts, batch->naccounts, sizeof(LedgerAccount), account_compare);
+	Assert(found != NULL);
+	return (int) (found - batch->accounts);
+}
+
+/* Removes neighbours that are equal. */
+static void
+accounts_unique(LedgerBatch *batch)
+{
+	int kept = 0;
+	int i;
+
+	for (i = 1; i < batch->naccounts; i++)
+		if (account_compare(&batch->accounts[kept], &batch->accounts[i]) != 0)
+			batch->accounts[++kept] = batch->accounts[i];
+	batch->naccounts = kept + 1;
+}
+
+/* Lists the accounts of the batch once each, in locking order, and points every line at its two. */
+void
+ledger_accounts_collect(LedgerBatch *batch)
+{
+	int i;
+
+	batch->accounts = palloc0(sizeof(LedgerAccount) * 2 * (Size) batch->nlines);
+	batch->naccounts = 2 * batch->nlines;
+	for (i = 0; i < batch->nlines; i++)
+	{
+		const LedgerLine *line = &batch->lines[i];
+
+		batch->accounts[2 * i].party = line->party;
+		batch->accounts[2 * i].id = line->debit;
+		batch->accounts[2 * i + 1].party = line->party;
+		batch->accounts[2 * i + 1].id = line->credit;
+	}
+	qsort(batch->accounts, batch->naccounts, sizeof(LedgerAccount), account_compare);
+	accounts_unique(batch);
+	for (i = 0; i < batch->nlines; i++)
+	{
+		LedgerLine *line = &batch->lines[i];
+
+		line->debit_index = account_index(batch, line->party, line->debit);
+		line->credit_index = account_index(batch, line->party, line->credit);
+	}
+}
+
+/* Copies a row version into the account. */
+static void
+account_take(LedgerAccount *account, TupleTableSlot *slot)
+{
+	slot_getallattrs(slot);
+	account->asset = DatumGetInt32(slot->tts_values[2]);
+	account->flags = DatumGetInt32(slot->tts_values[3]);
+	account->base.debits = DatumGetInt64(slot->tts_values[4]);
+	account->base.credits = DatumGetInt64(slot->tts_values[5]);
+	account->base.debits_held = DatumGetInt64(slot->tts_values[6]);
+	account->base.credits_held = DatumGetInt64(slot->tts_values[7]);
+	account->base.last_posting = DatumGetInt64(slot->tts_values[8]);
+	account->base.version = DatumGetInt64(slot->tts_values[9]);
+	account->tid = slot->tts_tid;
+	account->found = true;
+}
+
+/* Fetches the account's row through the primary key.  Returns false when there is none. */
+static bool
+account_fetch(IndexScanDesc scan, const LedgerAccount *account, TupleTableSlot *slot)
+{
+	ScanKeyData keys[2];
+
+	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(account->party));
+	ScanKeyInit(&keys[1], 2, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(account->id));
+	index_rescan(scan, keys, 2, NULL, 0);
+	return index_getnext_slot(scan, ForwardScanDirection, slot);
+}
+
+/* Tells whether somebody else is changing the row, or did so after our snapshot: an update of the
+ * version we see would wait or fail, so the caller had better lock first. */
+static bool
+account_contended(TupleTableSlot *slot)
+{
+	HeapTuple tuple = ((BufferHeapTupleTableSlot *) slot)->base.tuple;
+	uint16 infomask = tuple->t_data->t_infomask;
+
+	return !(infomask & HEAP_XMAX_INVALID) && !HEAP_XMAX_IS_LOCKED_ONLY(infomask);
+}
+
+/* Reads every account at the batch's snapshot.  Returns true when one of them is contended. */
+bool
+ledger_accounts_read(LedgerBatch *batch)
+{
+	TupleTableSlot *slot = table_slot_create(batch->account.rel, NULL);
+	IndexScanDesc scan =
+		up_index_beginscan(batch->account.rel, batch->account.primary, batch->snapshot, 2);
+	bool contended = false;
+	int i;
+
+	for (i = 0; i < batch->naccounts; i++)
+	{
+		LedgerAccount *account = &batch->accounts[i];
+
+		account->found = false;
+		if (!account_fetch(scan, account, slot))
+			continue;
+		contended |= account_contended(slot);
+		account_take(account, slot);
+	}
+	index_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+	return contended;
+}
+
+/* Locks one row and takes its newest version, waiting for whoever changes it. */
+static void
+account_lock(LedgerBatch *batch, LedgerAccount *account, ItemPointerData tid, TupleTableSlot *slot)
+{
+	TM_FailureData failure;
+	TM_Result result;
+
+	result = table_tuple_lock(batch->account.rel, &tid, batch->snapshot, slot,
+							  GetCurrentCommandId(true), LockTupleNoKeyExclusive, LockWaitBlock,
+							  TUPLE_LOCK_FLAG_FIND_LAST_VERSION, &failure);
+	switch (result)
+	{
+		case TM_Ok:
+			account_take(account, slot);
+			account->owned = true;
+			break;
+		case TM_Deleted:
+			account->found = false;
+			break;
+		default:
+			ereport(ERROR,
+					(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
+					 errmsg("account row is being changed by the statement that posts to it"),
+					 errdetail("Account " INT64_FORMAT " of party " INT64_FORMAT ".", account->id,
+							   account->party),
+					 errhint("Change account rows and post in separate statements.")));
+	}
+}
+
+/* Locks every account not yet owned, in order, and takes the newest versions. */
+void
+ledger_accounts_lock(LedgerBatch *batch)
+{
+	TupleTableSlot *seen = table_slot_create(batch->account.rel, NULL);
+	TupleTableSlot *locked = table_slot_create(batch->account.rel, NULL);
+	IndexScanDesc scan =
+		up_index_beginscan(batch->account.rel, batch->account.primary, batch->snapshot, 2);
+	int i;
+
+	for (i = 0; i < batch->naccounts; i++)
+	{
+		LedgerAccount *account = &batch->accounts[i];
+
+		if (account->owned)
+			continue;
+		account->found = account_fetch(scan, account, seen);
+		if (account->found)
+			account_lock(batch, account, seen->tts_tid, locked);
+		ExecClearTuple(locked);
+	}
+	index_endscan(scan);
+	ExecDropSingleTupleTableSlot(locked);
+	ExecDropSingleTupleTableSlot(seen);
+}
+
+/* Fills the slot with the account's row as it shall be. */
+static void
+account_fill(TupleTableSlot *slot, const LedgerAccount *account)
+{
+	ExecClearTuple(slot);
+	slot->tts_values[0] = Int64GetDatum(account->party);
+	slot->tts_values[1] = Int64GetDatum(account->id);
+	slot->tts_values[2] = Int32GetDatum(account->asset);
+	slot->tts_values[3] = Int32GetDatum(account->flags);
+	slot->tts_values[4] = Int64GetDatum(account->now.debits);
+	slot->tts_values[5] = Int64GetDatum(account->now.credits);
+	slot->tts_values[6] = Int64GetDatum(account->now.debits_held);
+	slot->tts_values[7] = Int64GetDatum(account->now.credits_held);
+	slot->tts_values[8] = Int64GetDatum(account->now.last_posting);
+	slot->tts_values[9] = Int64GetDatum(account->now.version);
+	memset(slot->tts_isnull, 0, ACCOUNT_NATTS * sizeof(bool));
+	ExecStoreVirtualTuple(slot);
+}
+
+/* Updates one row.  Returns false when the version we computed from is no longer the newest, or is
+ * being replaced; cannot happen for an owned row.  To wait is safe for an owned row, nobody is ahead
+ * of us, and needed: without it our own lock counts as a conflict. */
+static bool
+account_update(LedgerBatch *batch, LedgerAccount *account, TupleTableSlot *slot)
+{
+	TM_FailureData failure;
+	LockTupleMode lockmode;
+	UpUpdateIndexes indexes;
+	TM_Result result;
+
+	account_fill(slot, account);
+	result = table_tuple_update(batch->account.rel, &account->tid, slot, GetCurrentCommandId(true),
+								batch->snapshot, InvalidSnapshot, account->owned, &failure,
+								&lockmode, &indexes);
+	if (result == TM_Updated || result == TM_BeingModified || result == TM_Deleted)
+	{
+		if (account->owned)
+			elog(ERROR, "locked account " INT64_FORMAT " was changed", account->id);
+		return false;
+	}
+	if (result != TM_Ok)
+		elog(ERROR, "could not update account " INT64_FORMAT ": result %d", account->id,
+			 (int) result);
+	account->tid = slot->tts_tid;
+	account->owned = true;
+	/* A page without room: the new version needs index entries of its own. */
+	if (UP_NEEDS_INDEXES(indexes))
+		up_insert_index_tuples(batch->account.result, slot, batch->estate);
+	return true;
+}
+
+/* Updates the rows that changed, in order.  Returns false at the first conflict: rows before it are
+ * updated and owned, the caller locks the rest, recomputes and stores again. */
+bool
+ledger_accounts_store(LedgerBatch *batch)
+{
+	TupleTableSlot *slot =
+		MakeSingleTupleTableSlot(RelationGetDescr(batch->account.rel), &TTSOpsVirtual);
+	MemoryContext scratch =
+		AllocSetContextCreate(CurrentMemoryContext, "usdtpay account rows", ALLOCSET_SMALL_SIZES);
+	MemoryContext outer = MemoryContextSwitchTo(scratch);
+	bool stored = true;
+	int i;
+
+	for (i = 0; stored && i < batch->naccounts; i++)
+	{
+		LedgerAccount *account = &batch->accounts[i];
+
+		if (account->now.version != account->base.version)
+			stored = account_update(batch, account, slot);
+		if ((i & 127) == 127)
+			MemoryContextReset(scratch);
+	}
+	MemoryContextSwitchTo(outer);
+	ExecDropSingleTupleTableSlot(slot);
+	MemoryContextDelete(scratch);
+	return stored;
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * journals.c: finds what is already posted: journals by key, holds by id.
+ */
+#include "postgres.h"
+
+#include "access/skey.h"
+#include "catalog/pg_collation.h"
+#include "executor/executor.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+
+#include "compat.h"
+#include "errors.h"
+#include "ledger/ledger.h"
+
+/* Columns of posting, from 0. */
+enum
+{
+	POSTING_ID = 1,
+	POSTING_DEBIT = 2,
+	POSTING_CREDIT = 3,
+	POSTING_AMOUNT = 4,
+	POSTING_KIND = 10,
+	POSTING_LINES = 11,
+	POSTING_PHASE = 12,
+	POSTING_HOLD = 13,
+};
+
+/* Fetches a posting by its id into the slot.  Returns false when there is none. */
+static bool
+posting_fetch(LedgerBatch *batch, int64 party, int64 posting, TupleTableSlot *slot)
+{
+	IndexScanDesc scan =
+		up_index_beginscan(batch->posting.rel, batch->posting.primary, batch->snapshot, 2);
+	ScanKeyData keys[2];
+	bool found;
+
+	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(party));
+	ScanKeyInit(&keys[1], 2, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(posting));
+	index_rescan(scan, keys, 2, NULL, 0);
+	found = index_getnext_slot(scan, ForwardScanDirection, slot);
+	if (found)
+		slot_getallattrs(slot);
+	index_endscan(scan);
+	return found;
+}
+
+/* Tells whether a stored posting is the one the line asks for. */
+static bool
+posting_matches(TupleTableSlot *slot, const LedgerLine *line)
+{
+	int64 hold = slot->tts_isnull[POSTING_HOLD] ? 0 : DatumGetInt64(slot->tts_values[POSTING_HOLD]);
+
+	return DatumGetInt64(slot->tts_values[POSTING_DEBIT]) == line->debit &&
+		   DatumGetInt64(slot->tts_values[POSTING_CREDIT]) == line->credit &&
+		   DatumGetInt64(slot->tts_values[POSTING_AMOUNT]) == line->amount &&
+		   DatumGetObjectId(slot->tts_values[POSTING_KIND]) == line->kind &&
+		   DatumGetChar(slot->tts_values[POSTING_PHASE]) == line->phase && hold == line->hold;
+}
+
+/* Looks the key up.  Returns false when it is free; else the first posting is in key_slot. */
+static bool
+journal_probe(LedgerBatch *batch, const LedgerLine *line)
+{
+	ScanKeyData keys[2];
+
+	if (batch->key_scan == NULL)
+	{
+		batch->key_scan =
+			up_index_beginscan(batch->posting.rel, batch->key_index, batch->snapshot, 2);
+		batch->key_slot = table_slot_create(batch->posting.rel, NULL);
+	}
+	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(line->party));
+	ScanKeyEntryInitialize(&keys[1], 0, 2, BTEqualStrategyNumber, InvalidOid, C_COLLATION_OID,
+						   F_TEXTEQ, PointerGetDatum(line->key));
+	index_rescan(batch->key_scan, keys, 2, NULL, 0);
+	if (!index_getnext_slot(batch->key_scan, ForwardScanDirection, batch->key_slot))
+		return false;
+	slot_getallattrs(batch->key_slot);
+	return true;
+}
+
+/* Compares the journal that starts with the posting in key_slot with the one asked for. */
+static bool
+journal_matches(LedgerBatch *batch, const LedgerJournal *journal, int64 first)
+{
+	const LedgerLine *lines = &batch->lines[journal->first];
+	TupleTableSlot *slot;
+	bool same = true;
+	int i;
+
+	if (DatumGetInt16(batch->key_slot->tts_values[POSTING_LINES]) != journal->lines)
+		return false;
+	if (!posting_matches(batch->key_slot, &lines[0]))
+		return false;
+	slot = table_slot_create(batch->posting.rel, NULL);
+	for (i = 1; same && i < journal->lines; i++)
+		same = posting_fetch(batch, lines[i].party, first + i, slot) &&
+			   posting_matches(slot, &lines[i]);
+	ExecDropSingleTupleTableSlot(slot);
+	return same;
+}
+
+/* Answers a journal whose key is taken.  Returns false when the key is free; else sets status to
+ * exists or mismatch (strict batches raise it) and, for exists, the journal's number. */
+bool
+ledger_journal_find(LedgerBatch *batch, LedgerJournal *journal)
+{
+	const LedgerLine *line = &batch->lines[journal->first];
+	int64 first;
+
+	if (!journal_probe(batch, line))
+		return false;
+	first = DatumGetInt64(batch->key_slot->tts_values[POSTING_ID]);
+	if (journal_matches(batch, journal, first))
+	{
+		journal->id = first / LEDGER_JOURNAL_LINES;
+		journal->status = LEDGER_EXISTS;
+	}
+	else
+		journal->status = ledger_refuse_key(batch, line);
+	return true;
+}
+
+/* Completes the lines that resolve a hold from the hold's own posting: accounts, and the amount where
+ * the line leaves it open or may not choose.  hold_amount stays 0 for a hold that does not exist. */
+void
+ledger_holds_load(LedgerBatch *batch)
+{
+	TupleTableSlot *slot = NULL;
+	int i;
+
+	for (i = 0; i < batch->nlines; i++)
+	{
+		LedgerLine *line = &batch->lines[i];
+
+		if (line->hold == 0)
+			continue;
+		if (slot == NULL)
+			slot = table_slot_create(batch->posting.rel, NULL);
+		line->hold_amount = 0;
+		if (!posting_fetch(batch, line->party, line->hold, slot) ||
+			DatumGetChar(slot->tts_values[POSTING_PHASE]) != LEDGER_PHASE_HOLD)
+			continue;
+		line->debit = DatumGetInt64(slot->tts_values[POSTING_DEBIT]);
+		line->credit = DatumGetInt64(slot->tts_values[POSTING_CREDIT]);
+		line->hold_amount = DatumGetInt64(slot->tts_values[POSTING_AMOUNT]);
+		line->kind = DatumGetObjectId(slot->tts_values[POSTING_KIND]);
+		if (line->amount == 0)
+			line->amount = line->hold_amount;
+	}
+	if (slot != NULL)
+		ExecDropSingleTupleTableSlot(slot);
+}
+
+/* Tells whether some posting resolved the line's hold before.  Exact once the hold's accounts are
+ * locked and the snapshot renewed. */
+bool
+ledger_hold_resolved(LedgerBatch *batch, const LedgerLine *line)
+{
+	TupleTableSlot *slot = table_slot_create(batch->posting.rel, NULL);
+	IndexScanDesc scan =
+		up_index_beginscan(batch->posting.rel, batch->hold_index, batch->snapshot, 2);
+	ScanKeyData keys[2];
+	bool found;
+
+	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(line->party));
+	ScanKeyInit(&keys[1], 2, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(line->hold));
+	index_rescan(scan, keys, 2, NULL, 0);
+	found = index_getnext_slot(scan, ForwardScanDirection, slot);
+	index_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+	return found;
+}

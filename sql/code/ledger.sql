@@ -1,0 +1,464 @@
+-- The ledger's API.  Posting is C (extension/ledger/); its plain twin, accounts, sealing and reading
+-- are here.  Amounts are minor units of the asset (10^-6 USDT) unless a column says numeric.
+
+CREATE OR REPLACE FUNCTION usdtpay_internal.account_flags(p_name text) RETURNS integer
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN CASE
+    WHEN p_name IN ('available', 'pending', 'held', 'escrow', 'disputed', 'margin', 'payout', 'fee', 'suspense', 'received') THEN 1
+    WHEN p_name ~ '^(custody|self|gas):[a-z0-9_.-]+$' THEN 2
+    WHEN p_name = 'clearing' OR p_name ~ '^fiat:[a-z0-9_.-]+$' THEN 0
+END;
+COMMENT ON FUNCTION usdtpay_internal.account_flags(text) IS
+'Limit flags an account of this name gets (see account.flags); NULL for a name the ledger does not know.';
+
+CREATE OR REPLACE FUNCTION usdtpay_internal.account_id(
+    p_party bigint, p_asset_id integer, p_name text, p_customer_ref text DEFAULT ''
+) RETURNS bigint
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT n.account_id FROM usdtpay.account_name n
+    WHERE n.party_id = p_party AND n.asset_id = p_asset_id AND n.name = p_name AND n.customer_ref = p_customer_ref;
+END;
+COMMENT ON FUNCTION usdtpay_internal.account_id(bigint, integer, text, text) IS
+'Id of a party''s account by asset, name and customer; NULL when it was never opened. Join account_name for sets.';
+
+CREATE OR REPLACE FUNCTION usdtpay_internal.account_create(
+    p_party bigint, p_asset_id integer, p_name text, p_customer_ref text
+) RETURNS bigint
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_flags integer := usdtpay_internal.account_flags(p_name);
+    v_id bigint;
+BEGIN
+    IF v_flags IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'UP000', MESSAGE = 'unknown account name',
+            DETAIL = format('Name "%s".', p_name),
+            HINT = 'Use available, pending, held, escrow, disputed, margin, payout, fee, suspense, received, clearing, custody:<network>, self:<network>, gas:<network> or fiat:<name>.';
+    END IF;
+    IF octet_length(p_customer_ref) > 255 THEN
+        RAISE EXCEPTION USING ERRCODE = 'UP000', MESSAGE = 'customer reference is too long',
+            DETAIL = format('It has %s octets.', octet_length(p_customer_ref)), HINT = 'Use at most 255 octets.';
+    END IF;
+    IF NOT EXISTS (SELECT FROM usdtpay.party WHERE party_id = p_party) THEN
+        RAISE EXCEPTION USING ERRCODE = 'UP200', MESSAGE = 'party not found',
+            DETAIL = format('Party %s.', p_party), HINT = 'usdtpay.party lists the parties.';
+    END IF;
+    BEGIN
+        v_id := nextval('usdtpay_internal.account_seq');
+        INSERT INTO usdtpay.account (party_id, account_id, asset_id, flags)
+        VALUES (p_party, v_id, p_asset_id, v_flags);
+        INSERT INTO usdtpay.account_name (party_id, account_id, asset_id, name, customer_ref)
+        VALUES (p_party, v_id, p_asset_id, p_name, p_customer_ref);
+        RETURN v_id;
+    EXCEPTION WHEN unique_violation THEN
+        -- Somebody opened it meanwhile and has committed; the block above left nothing behind.
+        v_id := usdtpay_internal.account_id(p_party, p_asset_id, p_name, p_customer_ref);
+    END;
+    IF v_id IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = '40001', MESSAGE = 'account was opened by a concurrent transaction',
+            DETAIL = format('Account %s of party %s.', p_name, p_party), HINT = 'Retry the transaction.';
+    END IF;
+    RETURN v_id;
+END
+$$;
+COMMENT ON FUNCTION usdtpay_internal.account_create(bigint, integer, text, text) IS
+'Opens an account that account_open did not find. Of two callers one creates it, the other gets the same id.';
+
+CREATE OR REPLACE FUNCTION usdtpay.account_open(
+    p_party bigint, p_asset text, p_name text, p_customer_ref text DEFAULT ''
+) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_asset integer;
+    v_id bigint;
+BEGIN
+    SELECT a.asset_id INTO v_asset FROM usdtpay.asset a WHERE a.code = p_asset;
+    IF v_asset IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'UP200', MESSAGE = 'asset not found',
+            DETAIL = format('Asset "%s".', p_asset), HINT = 'usdtpay.asset lists the assets.';
+    END IF;
+    IF p_party IS NULL OR p_name IS NULL OR p_customer_ref IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'UP000', MESSAGE = 'argument must not be null',
+            DETAIL = 'Party, name and customer reference are required.',
+            HINT = 'Leave the customer reference out for the party''s own account.';
+    END IF;
+    SELECT n.account_id INTO v_id FROM usdtpay.account_name n
+    WHERE n.party_id = p_party AND n.asset_id = v_asset AND n.name = p_name AND n.customer_ref = p_customer_ref;
+    IF v_id IS NULL THEN
+        v_id := usdtpay_internal.account_create(p_party, v_asset, p_name, p_customer_ref);
+    END IF;
+    RETURN v_id;
+END
+$$;
+COMMENT ON FUNCTION usdtpay.account_open(bigint, text, text, text) IS
+'Returns the party''s account of this asset, name and customer, opening it when needed. The name decides the limits: what is owed to people cannot go below zero, custody cannot go above what came in, clearing and fiat memo accounts are free.';
+
+CREATE OR REPLACE FUNCTION usdtpay_internal.account_set_closed(p_party bigint, p_account bigint, p_closed boolean)
+RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_account usdtpay.account;
+    v_flags integer;
+BEGIN
+    SELECT a.* INTO v_account FROM usdtpay.account a
+    WHERE a.party_id = p_party AND a.account_id = p_account FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'UP200', MESSAGE = 'account not found',
+            DETAIL = format('Party %s has no account %s.', p_party, p_account),
+            HINT = 'usdtpay.account_name lists the accounts.';
+    END IF;
+    IF p_closed AND (v_account.debits_held > 0 OR v_account.credits_held > 0) THEN
+        RAISE EXCEPTION USING ERRCODE = 'UP201', MESSAGE = 'account has open holds',
+            DETAIL = format('Account %s: debits held %s, credits held %s.', p_account, v_account.debits_held, v_account.credits_held),
+            HINT = 'Capture or release them first.';
+    END IF;
+    v_flags := CASE WHEN p_closed THEN v_account.flags | 4 ELSE v_account.flags & ~4 END;
+    IF v_flags = v_account.flags THEN
+        RETURN false;
+    END IF;
+    UPDATE usdtpay.account SET flags = v_flags WHERE party_id = p_party AND account_id = p_account;
+    RETURN true;
+END
+$$;
+COMMENT ON FUNCTION usdtpay_internal.account_set_closed(bigint, bigint, boolean) IS
+'Closes or reopens an account under the same row lock that posting takes; true when that changed it.';
+
+CREATE OR REPLACE FUNCTION usdtpay.account_close(p_party bigint, p_account bigint) RETURNS boolean
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$ SELECT usdtpay_internal.account_set_closed(p_party, p_account, true) $$;
+COMMENT ON FUNCTION usdtpay.account_close(bigint, bigint) IS
+'Stops an account from being posted to; its balance stays. Refused while holds are open. True when it was open.';
+
+CREATE OR REPLACE FUNCTION usdtpay.account_reopen(p_party bigint, p_account bigint) RETURNS boolean
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$ SELECT usdtpay_internal.account_set_closed(p_party, p_account, false) $$;
+COMMENT ON FUNCTION usdtpay.account_reopen(bigint, bigint) IS 'Lets a closed account be posted to again. True when it was closed.';
+
+-- Posting ---------------------------------------------------------------------------------------
+
+CREATE OR REPLACE FUNCTION usdtpay.ledger_post(
+    p_party bigint, p_key text, p_debit bigint[], p_credit bigint[], p_amount bigint[],
+    p_kind usdtpay.journal_kind DEFAULT 'transfer', p_reference text DEFAULT NULL,
+    OUT journal_id bigint, OUT status text
+)
+LANGUAGE c
+AS 'MODULE_PATHNAME', 'usdtpay_ledger_post';
+COMMENT ON FUNCTION usdtpay.ledger_post(bigint, text, bigint[], bigint[], bigint[], usdtpay.journal_kind, text) IS
+'Posts one journal of 1 to 256 lines inside the caller''s transaction: line n moves p_amount[n] minor units from account p_debit[n] to p_credit[n]. Status created, or exists when the key was used with the same body; the same key with another body is UP202. Refusals: UP300 limit, UP301 closed, UP200 unknown account.';
+
+CREATE OR REPLACE FUNCTION usdtpay.ledger_post_batch(
+    p_party bigint[], p_key text[], p_debit bigint[], p_credit bigint[], p_amount bigint[],
+    p_kind usdtpay.journal_kind[] DEFAULT NULL, p_reference text[] DEFAULT NULL, p_strict boolean DEFAULT false
+) RETURNS TABLE (ord integer, journal_id bigint, status text)
+LANGUAGE c
+AS 'MODULE_PATHNAME', 'usdtpay_ledger_post_batch';
+COMMENT ON FUNCTION usdtpay.ledger_post_batch(bigint[], text[], bigint[], bigint[], bigint[], usdtpay.journal_kind[], text[], boolean) IS
+'Posts up to 65,536 lines at once; consecutive lines of one party and key are one journal, all or nothing. One row per journal: ord of its first line, number, status created, exists, limit, closed, unknown_account, asset_mismatch or mismatch (key used for another body). With p_strict the first refusal is an error and nothing is posted.';
+
+CREATE OR REPLACE FUNCTION usdtpay.ledger_hold(
+    p_party bigint, p_key text, p_debit bigint, p_credit bigint, p_amount bigint,
+    p_expires_at timestamptz DEFAULT NULL, p_kind usdtpay.journal_kind DEFAULT 'transfer', p_reference text DEFAULT NULL,
+    OUT hold_id bigint, OUT journal_id bigint, OUT status text
+)
+LANGUAGE c
+AS 'MODULE_PATHNAME', 'usdtpay_ledger_hold';
+COMMENT ON FUNCTION usdtpay.ledger_hold(bigint, text, bigint, bigint, bigint, timestamptz, usdtpay.journal_kind, text) IS
+'Reserves minor units for a later capture: balances stay, limits count the hold. Pass hold_id to ledger_capture or ledger_release; past p_expires_at ledger_holds_expire frees it.';
+
+CREATE OR REPLACE FUNCTION usdtpay.ledger_capture(
+    p_party bigint, p_key text, p_hold bigint, p_amount bigint DEFAULT NULL, OUT journal_id bigint, OUT status text
+)
+LANGUAGE c
+AS 'MODULE_PATHNAME', 'usdtpay_ledger_capture';
+COMMENT ON FUNCTION usdtpay.ledger_capture(bigint, text, bigint, bigint) IS
+'Posts a hold, all of it or p_amount minor units; what is left is freed. A hold is resolved at most once: a second resolution is UP303.';
+
+CREATE OR REPLACE FUNCTION usdtpay.ledger_release(
+    p_party bigint, p_key text, p_hold bigint, OUT journal_id bigint, OUT status text
+)
+LANGUAGE c
+AS 'MODULE_PATHNAME', 'usdtpay_ledger_release';
+COMMENT ON FUNCTION usdtpay.ledger_release(bigint, text, bigint) IS 'Frees a hold without posting it. A second resolution is UP303.';
+
+CREATE OR REPLACE FUNCTION usdtpay_internal.ledger_resolve(p_party bigint[], p_key text[], p_hold bigint[], p_phase "char")
+RETURNS integer
+LANGUAGE c STRICT
+AS 'MODULE_PATHNAME', 'usdtpay_ledger_resolve';
+COMMENT ON FUNCTION usdtpay_internal.ledger_resolve(bigint[], text[], bigint[], "char") IS
+'Resolves many holds at once (phase r release, x expiry) and counts them; holds resolved by somebody else meanwhile are passed over.';
+
+CREATE OR REPLACE FUNCTION usdtpay.ledger_holds_expire(p_limit integer DEFAULT 1000) RETURNS integer
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+    -- No lock on hold: resolvers lock accounts before they touch it, and the resolution itself decides.
+    SELECT coalesce(usdtpay_internal.ledger_resolve(
+        array_agg(d.party_id), array_agg('expire:' || d.hold_id), array_agg(d.hold_id), 'x'::"char"), 0)
+    FROM (
+        SELECT h.party_id, h.hold_id FROM usdtpay.hold h
+        WHERE h.expires_at <= statement_timestamp()
+        ORDER BY h.expires_at LIMIT least(greatest(p_limit, 0), 65536)
+    ) d
+$$;
+COMMENT ON FUNCTION usdtpay.ledger_holds_expire(integer) IS
+'Frees up to p_limit holds whose time is over; returns how many. Safe to run anywhere, any number of times at once.';
+
+-- The plain lane: the same rules in plpgsql.  It serves REPEATABLE READ and SERIALIZABLE (where the
+-- executor must do the reading), tables that are not plain local heaps, and the tests as an oracle.
+
+CREATE OR REPLACE FUNCTION usdtpay_internal.ledger_plain_leg(
+    p_party bigint, p_account bigint, p_debit boolean, p_phase "char", p_amount bigint, p_hold_amount bigint,
+    p_posting bigint, OUT after bigint, OUT prev bigint
+)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_account usdtpay.account;
+    v_sum numeric;
+    v_held numeric;
+    v_cover bigint;
+    v_limit integer := CASE WHEN p_debit THEN 1 ELSE 2 END;
+BEGIN
+    SELECT a.* INTO v_account FROM usdtpay.account a WHERE a.party_id = p_party AND a.account_id = p_account;
+    v_sum := CASE WHEN p_debit THEN v_account.debits ELSE v_account.credits END;
+    v_held := CASE WHEN p_debit THEN v_account.debits_held ELSE v_account.credits_held END;
+    v_cover := CASE WHEN p_debit THEN v_account.credits ELSE v_account.debits END;
+    v_sum := v_sum + CASE WHEN p_phase IN ('p', 'c') THEN p_amount ELSE 0 END;
+    v_held := v_held + CASE p_phase WHEN 'h' THEN p_amount WHEN 'p' THEN 0 ELSE -p_hold_amount END;
+    IF v_sum > 9223372036854775807 OR v_held > 9223372036854775807 THEN
+        RAISE EXCEPTION USING ERRCODE = 'UP300', MESSAGE = 'account total out of range',
+            DETAIL = format('Account %s of party %s, amount %s.', p_account, p_party, p_amount),
+            HINT = 'Split the business over several accounts.';
+    END IF;
+    IF p_phase IN ('p', 'h') AND v_account.flags & v_limit <> 0 AND v_sum + v_held > v_cover THEN
+        RAISE EXCEPTION USING ERRCODE = 'UP300', MESSAGE = 'account limit would break',
+            DETAIL = format('Account %s of party %s: debits %s + held %s, credits %s + held %s, amount %s minor units.',
+                p_account, p_party, v_account.debits, v_account.debits_held, v_account.credits, v_account.credits_held, p_amount),
+            HINT = 'Fund the account first, or post a smaller amount.';
+    END IF;
+    prev := v_account.last_posting;
+    UPDATE usdtpay.account a SET
+        debits = CASE WHEN p_debit THEN v_sum ELSE a.debits END,
+        credits = CASE WHEN p_debit THEN a.credits ELSE v_sum END,
+        debits_held = CASE WHEN p_debit THEN v_held ELSE a.debits_held END,
+        credits_held = CASE WHEN p_debit THEN a.credits_held ELSE v_held END,
+        last_posting = p_posting, version = a.version + 1
+    WHERE a.party_id = p_party AND a.account_id = p_account
+    RETURNING a.credits - a.debits INTO after;
+END
+$$;
+COMMENT ON FUNCTION usdtpay_internal.ledger_plain_leg(bigint, bigint, boolean, "char", bigint, bigint, bigint) IS
+'One leg of a posting in the plain lane: checks the limit, moves the totals of a locked account, returns balance after and previous posting.';
+
+CREATE OR REPLACE FUNCTION usdtpay_internal.ledger_plain_accounts(p_party bigint, p_debit bigint, p_credit bigint, p_phase "char")
+RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_debit usdtpay.account;
+    v_credit usdtpay.account;
+BEGIN
+    SELECT a.* INTO v_debit FROM usdtpay.account a WHERE a.party_id = p_party AND a.account_id = p_debit;
+    SELECT a.* INTO v_credit FROM usdtpay.account a WHERE a.party_id = p_party AND a.account_id = p_credit;
+    IF v_debit.account_id IS NULL OR v_credit.account_id IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'UP200', MESSAGE = 'account not found',
+            DETAIL = format('Party %s has no account %s.', p_party, CASE WHEN v_debit.account_id IS NULL THEN p_debit ELSE p_credit END),
+            HINT = 'Open it with usdtpay.account_open().';
+    END IF;
+    IF v_debit.asset_id <> v_credit.asset_id THEN
+        RAISE EXCEPTION USING ERRCODE = 'UP000', MESSAGE = 'accounts hold different assets',
+            DETAIL = format('Account %s holds asset %s, account %s holds asset %s.', p_debit, v_debit.asset_id, p_credit, v_credit.asset_id),
+            HINT = 'Post one journal line per asset, through clearing accounts.';
+    END IF;
+    IF p_phase NOT IN ('r', 'x') AND (v_debit.flags | v_credit.flags) & 4 <> 0 THEN
+        RAISE EXCEPTION USING ERRCODE = 'UP301', MESSAGE = 'account is closed',
+            DETAIL = format('Account %s of party %s.', CASE WHEN v_debit.flags & 4 <> 0 THEN p_debit ELSE p_credit END, p_party),
+            HINT = 'Reopen it with usdtpay.account_reopen(), or use another one.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION usdtpay_internal.ledger_plain_accounts(bigint, bigint, bigint, "char") IS
+'Refuses a pair of accounts that cannot be posted to, in the plain lane.';
+
+CREATE OR REPLACE FUNCTION usdtpay_internal.ledger_plain_find(
+    p_party bigint, p_key text, p_debit bigint[], p_credit bigint[], p_amount bigint[],
+    p_kind usdtpay.journal_kind[], p_phase "char", p_hold bigint
+) RETURNS bigint
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_first usdtpay.posting;
+    v_same boolean;
+BEGIN
+    SELECT p.* INTO v_first FROM usdtpay.posting p WHERE p.party_id = p_party AND p.key = p_key;
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
+    SELECT v_first.lines = cardinality(p_debit) AND count(*) = cardinality(p_debit) INTO v_same
+    FROM usdtpay.posting p
+    JOIN unnest(p_debit, p_credit, p_amount, p_kind) WITH ORDINALITY AS w (debit, credit, amount, kind, n)
+        ON p.posting_id = v_first.posting_id + w.n - 1
+    WHERE p.party_id = p_party AND p.debit_account = w.debit AND p.credit_account = w.credit
+    AND p.amount = w.amount AND p.kind = w.kind AND p.phase = p_phase AND p.hold_id IS NOT DISTINCT FROM p_hold;
+    IF NOT v_same THEN
+        RAISE EXCEPTION USING ERRCODE = 'UP202', MESSAGE = 'idempotency key was used for another journal',
+            DETAIL = format('Key "%s" of party %s stands for other accounts, amounts or another kind.', p_key, p_party),
+            HINT = 'Repeat a call with exactly its first parameters, or use a new key.';
+    END IF;
+    RETURN v_first.posting_id / 256;
+END
+$$;
+COMMENT ON FUNCTION usdtpay_internal.ledger_plain_find(bigint, text, bigint[], bigint[], bigint[], usdtpay.journal_kind[], "char", bigint) IS
+'Number of the journal posted under the key, NULL when the key is free, UP202 when it stands for another body; plain lane.';
+
+CREATE OR REPLACE FUNCTION usdtpay_internal.ledger_plain_insert(
+    p_party bigint, p_journal bigint, p_key text, p_debit bigint[], p_credit bigint[], p_amount bigint[],
+    p_kind usdtpay.journal_kind[], p_reference text[], p_phase "char", p_hold bigint, p_hold_amount bigint
+) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_id bigint;
+    v_debit record;
+    v_credit record;
+BEGIN
+    FOR i IN 1 .. cardinality(p_debit) LOOP
+        v_id := p_journal * 256 + i - 1;
+        PERFORM usdtpay_internal.ledger_plain_accounts(p_party, p_debit[i], p_credit[i], p_phase);
+        SELECT * INTO v_debit FROM usdtpay_internal.ledger_plain_leg(
+            p_party, p_debit[i], true, p_phase, p_amount[i], p_hold_amount, v_id);
+        SELECT * INTO v_credit FROM usdtpay_internal.ledger_plain_leg(
+            p_party, p_credit[i], false, p_phase, p_amount[i], p_hold_amount, v_id);
+        INSERT INTO usdtpay.posting (
+            party_id, posting_id, debit_account, credit_account, amount, debit_after, credit_after, debit_prev,
+            credit_prev, posted_at, kind, lines, phase, hold_id, key, reference
+        ) VALUES (
+            p_party, v_id, p_debit[i], p_credit[i], p_amount[i], v_debit.after, v_credit.after, v_debit.prev,
+            v_credit.prev, now(), p_kind[i], CASE WHEN i = 1 THEN cardinality(p_debit) ELSE 0 END, p_phase, p_hold,
+            CASE WHEN i = 1 THEN p_key END, p_reference[i]
+        ) ON CONFLICT (party_id, key) WHERE key IS NOT NULL DO NOTHING;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION USING ERRCODE = 'UP202', MESSAGE = 'idempotency key was used by a concurrent journal',
+                DETAIL = format('Key "%s" of party %s.', p_key, p_party),
+                HINT = 'Use a key of its own for every journal; the other caller committed.';
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION usdtpay_internal.ledger_plain_insert(bigint, bigint, text, bigint[], bigint[], bigint[], usdtpay.journal_kind[], text[], "char", bigint, bigint) IS
+'Posts the lines of one new journal in the plain lane.';
+
+CREATE OR REPLACE FUNCTION usdtpay_internal.ledger_plain_journal(
+    p_party bigint, p_key text, p_debit bigint[], p_credit bigint[], p_amount bigint[], p_kind usdtpay.journal_kind[],
+    p_reference text[], p_phase "char", p_hold bigint, p_expires timestamptz, OUT journal_id bigint, OUT status text
+)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_hold usdtpay.posting;
+    v_debit bigint[] := p_debit;
+    v_credit bigint[] := p_credit;
+    v_amount bigint[] := p_amount;
+    v_kind usdtpay.journal_kind[] := p_kind;
+    v_why text;
+BEGIN
+    IF p_hold IS NOT NULL THEN
+        SELECT p.* INTO v_hold FROM usdtpay.posting p
+        WHERE p.party_id = p_party AND p.posting_id = p_hold AND p.phase = 'h';
+        v_debit := ARRAY[v_hold.debit_account];
+        v_credit := ARRAY[v_hold.credit_account];
+        v_amount := ARRAY[coalesce(nullif(p_amount[1], 0), v_hold.amount)];
+        v_kind := ARRAY[v_hold.kind];
+    END IF;
+    IF p_hold IS NOT NULL AND v_hold.posting_id IS NULL THEN
+        v_why := 'There is no such hold.';
+    ELSE
+        journal_id := usdtpay_internal.ledger_plain_find(
+            p_party, p_key, v_debit, v_credit, v_amount, v_kind, p_phase, p_hold);
+        status := 'exists';
+        IF journal_id IS NOT NULL THEN
+            RETURN;
+        END IF;
+        IF v_amount[1] > v_hold.amount THEN
+            v_why := 'The amount is larger than the hold.';
+        ELSIF EXISTS (SELECT FROM usdtpay.posting p WHERE p.party_id = p_party AND p.hold_id = p_hold) THEN
+            v_why := 'It was captured, released or expired before.';
+        END IF;
+    END IF;
+    IF v_why IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'UP303', MESSAGE = 'hold cannot be resolved',
+            DETAIL = format('Hold %s of party %s, amount %s. %s', p_hold, p_party, v_amount[1], v_why),
+            HINT = 'usdtpay.hold lists the open holds and their ids.';
+    END IF;
+    -- The xid comes before the number: the sealing horizon relies on it.
+    PERFORM pg_current_xact_id();
+    journal_id := nextval('usdtpay_internal.journal_seq');
+    status := 'created';
+    PERFORM usdtpay_internal.ledger_plain_insert(
+        p_party, journal_id, p_key, v_debit, v_credit, v_amount, v_kind, p_reference, p_phase, p_hold, v_hold.amount);
+    IF p_phase = 'h' THEN
+        INSERT INTO usdtpay.hold (party_id, hold_id, expires_at) VALUES (p_party, journal_id * 256, p_expires);
+    ELSIF p_hold IS NOT NULL THEN
+        DELETE FROM usdtpay.hold h WHERE h.party_id = p_party AND h.hold_id = p_hold;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION usdtpay_internal.ledger_plain_journal(bigint, text, bigint[], bigint[], bigint[], usdtpay.journal_kind[], text[], "char", bigint, timestamptz) IS
+'Posts one journal in the plain lane; the caller has locked its accounts. Raises every refusal.';
+
+CREATE OR REPLACE FUNCTION usdtpay_internal.ledger_plain_lock(p_party bigint[], p_debit bigint[], p_credit bigint[], p_hold bigint[])
+RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT 1 FROM usdtpay.account a
+    WHERE (a.party_id, a.account_id) IN (
+        SELECT w.party, unnest(ARRAY[coalesce(h.debit_account, w.debit), coalesce(h.credit_account, w.credit)])
+        FROM unnest(p_party, p_debit, p_credit, p_hold) AS w (party, debit, credit, hold)
+        LEFT JOIN usdtpay.posting h ON h.party_id = w.party AND h.posting_id = w.hold
+    )
+    ORDER BY a.account_id FOR NO KEY UPDATE OF a
+$$;
+COMMENT ON FUNCTION usdtpay_internal.ledger_plain_lock(bigint[], bigint[], bigint[], bigint[]) IS
+'Locks the accounts of a batch in account_id order, the protocol both lanes share.';
+
+CREATE OR REPLACE FUNCTION usdtpay_internal.ledger_plain(
+    p_party bigint[], p_key text[], p_debit bigint[], p_credit bigint[], p_amount bigint[], p_kind usdtpay.journal_kind[],
+    p_reference text[], p_phase "char"[], p_hold bigint[], p_expires timestamptz[], p_strict boolean
+) RETURNS TABLE (ord integer, journal_id bigint, status text)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_last integer;
+    v_total integer := cardinality(p_party);
+BEGIN
+    PERFORM usdtpay_internal.ledger_plain_lock(p_party, p_debit, p_credit, p_hold);
+    ord := 1;
+    WHILE ord <= v_total LOOP
+        v_last := ord;
+        WHILE v_last < v_total AND p_party[v_last + 1] = p_party[ord] AND p_key[v_last + 1] COLLATE "C" = p_key[ord] LOOP
+            v_last := v_last + 1;
+        END LOOP;
+        -- The block is a subtransaction: a refused journal of a lenient batch leaves nothing behind.
+        BEGIN
+            SELECT j.journal_id, j.status INTO journal_id, status
+            FROM usdtpay_internal.ledger_plain_journal(
+                p_party[ord], p_key[ord], p_debit[ord:v_last], p_credit[ord:v_last], p_amount[ord:v_last],
+                p_kind[ord:v_last], p_reference[ord:v_last], p_phase[ord], p_hold[ord], p_expires[ord]) j;
+        EXCEPTION WHEN SQLSTATE 'UP300' OR SQLSTATE 'UP301' OR SQLSTATE 'UP200' OR SQLSTATE 'UP202' OR SQLSTATE 'UP303'
+            OR SQLSTATE 'UP000' THEN
+            IF p_strict THEN
+                RAISE;
+            END IF;
+            journal_id := NULL;
+            status := CASE SQLSTATE WHEN 'UP300' THEN 'limit' WHEN 'UP301' THEN 'closed' WHEN 'UP200' THEN 'unknown_account'
+                WHEN 'UP202' THEN 'mismatch' WHEN 'UP303' THEN 'hold' ELSE 'asset_mismatch' END;
+        END;
+        RETURN NEXT;
+        ord := v_last + 1;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION usdtpay_internal.ledger_plain(bigint[], text[], bigint[], bigint[], bigint[], usdtpay.journal_kind[], text[], "char"[], bigint[], timestamptz[], boolean) IS
+'The plain lane of the posting engine: same rules and answers as the direct one, in SQL. Called by the C entry points.';

@@ -143,6 +143,10 @@ CREATE TABLE usdtpay.chain_cursor (
     halted_at timestamptz,
     halt_reason text,
     moved_at timestamptz,
+    polled_at timestamptz,
+    note text,
+    resumed_at timestamptz,
+    resume_reason text,
     CONSTRAINT chain_cursor_pkey PRIMARY KEY (network_id),
     CONSTRAINT chain_cursor_network_fkey FOREIGN KEY (network_id) REFERENCES usdtpay.network (network_id),
     CONSTRAINT chain_cursor_order_check CHECK (final_number <= tip_number)
@@ -160,6 +164,10 @@ COMMENT ON COLUMN usdtpay.chain_cursor.remote_final IS 'Finalized block the node
 COMMENT ON COLUMN usdtpay.chain_cursor.halted_at IS 'Since when nothing is ingested because a person must look';
 COMMENT ON COLUMN usdtpay.chain_cursor.halt_reason IS 'Why';
 COMMENT ON COLUMN usdtpay.chain_cursor.moved_at IS 'When a cursor last moved';
+COMMENT ON COLUMN usdtpay.chain_cursor.polled_at IS 'When the scanner last got an answer from a node';
+COMMENT ON COLUMN usdtpay.chain_cursor.note IS 'What the scanner waits for or warns of; NULL when all is well';
+COMMENT ON COLUMN usdtpay.chain_cursor.resumed_at IS 'When a person last let it go on after a halt';
+COMMENT ON COLUMN usdtpay.chain_cursor.resume_reason IS 'What that person wrote';
 SELECT pg_catalog.pg_extension_config_dump('usdtpay.chain_cursor', '');
 
 CREATE TABLE usdtpay.chain_block (

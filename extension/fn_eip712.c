@@ -303,8 +303,8 @@ eip712_struct(uint8_t out[32], Eip712Types *types, Eip712Struct *s, JsonbContain
 		if (value == NULL)
 			eip712_refuse("incomplete typed data", "The member \"%s\" has no value.",
 						  s->fields[i].name, "Give every member that its type declares.");
-		eip712_value(words + 32 * (i + 1), types, s->fields[i].type, strlen(s->fields[i].type),
-					 s->fields[i].name, value);
+		eip712_value(words + 32 * ((size_t) i + 1), types, s->fields[i].type,
+					 strlen(s->fields[i].type), s->fields[i].name, value);
 	}
 	usdtpay_keccak256(out, words, 32 * ((size_t) s->nfields + 1));
 	pfree(words);

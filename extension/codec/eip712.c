@@ -188,10 +188,12 @@ usdtpay_eip712_fixed_bytes(uint8_t word[32], UsdtpayEip712Type type, const char 
 bool
 usdtpay_eip712_name(const char *in, size_t inlen)
 {
+	static const char reserved[] = {'(', ')', '[', ']', ','};
 	size_t i;
 
 	for (i = 0; i < inlen; i++)
-		if (in[i] <= ' ' ? (uint8_t) in[i] < 0x80 : memchr("()[],", in[i], 5) != NULL)
+		if (in[i] <= ' ' ? (uint8_t) in[i] < 0x80
+						 : memchr(reserved, in[i], sizeof(reserved)) != NULL)
 			return false;
 	return inlen > 0;
 }

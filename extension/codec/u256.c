@@ -9,6 +9,7 @@
 
 #define U256_LIMBS    8
 #define U256_GROUP    9
+#define U256_GROUPS   9 /* 81 digits hold 2^256 */
 #define U256_GROUP_OF 1000000000u
 
 /* Divides by 10^9 in place.  Returns: the remainder. */
@@ -47,13 +48,13 @@ size_t
 usdtpay_u256_to_decimal(char out[USDTPAY_U256_DIGITS + 1], const uint8_t in[32])
 {
 	uint32_t limb[U256_LIMBS] = {0};
-	char digits[81]; /* nine groups of nine */
+	char digits[U256_GROUPS * U256_GROUP];
 	size_t n = 0;
 	size_t i;
 
 	for (i = 0; i < 32; i++)
 		limb[i / 4] |= (uint32_t) in[31 - i] << (8 * (i % 4));
-	while (n < sizeof(digits))
+	for (i = 0; i < U256_GROUPS; i++)
 	{
 		uint32_t group = u256_divide(limb);
 		int k;

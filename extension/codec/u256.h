@@ -23,6 +23,7 @@ extern bool usdtpay_u256_from_decimal(uint8_t out[32], const char *in, size_t in
 /* Returns: false when the value exceeds 64 bits. */
 extern bool usdtpay_u256_to_u64(uint64_t *out, const uint8_t in[32]);
 
+/* Widens a 64-bit value. */
 extern void usdtpay_u256_from_u64(uint8_t out[32], uint64_t value);
 
 #endif

@@ -17,12 +17,14 @@
 #define BIP32_VERSION_XPUB 0x0488b21eu
 #define BIP32_VERSION_TPUB 0x043587cfu
 
+/* Reads a big-endian number. */
 static uint32_t
 bip32_load(const uint8_t in[4])
 {
 	return (uint32_t) in[0] << 24 | (uint32_t) in[1] << 16 | (uint32_t) in[2] << 8 | in[3];
 }
 
+/* Writes a big-endian number. */
 static void
 bip32_store(uint8_t out[4], uint32_t value)
 {

@@ -63,6 +63,7 @@ check_keccak(char **field, int n)
 	free(data);
 }
 
+/* data, SHA-256 */
 static void
 check_sha256(char **field, int n)
 {

@@ -321,6 +321,7 @@ test_bip32(void)
 	ok(usdtpay_bip32_child(&node, &node, 0) == USDTPAY_KEY_TOO_DEEP, "bip32: depth ends at 255");
 }
 
+/* Parses text as an EVM address. */
 static UsdtpayAddressStatus
 evm(const char *text)
 {
@@ -329,6 +330,7 @@ evm(const char *text)
 	return usdtpay_address_parse(out, USDTPAY_FAMILY_EVM, text, strlen(text));
 }
 
+/* Parses text as a TRON address. */
 static UsdtpayAddressStatus
 tron(const char *text)
 {

@@ -2,6 +2,7 @@
  *
  * fn_session.c: who is asking.  The outer role is what SET ROLE chose, else the login; it shines
  * through SECURITY DEFINER functions and cannot be forged by a setting, which is why these are C.
+ * While a merchant's hook runs inside a worker, that merchant's role takes the worker's place.
  * Reads usdtpay.party_login.
  */
 #include "postgres.h"
@@ -16,12 +17,24 @@
 #include "utils/rel.h"
 
 #include "errors.h"
+#include "session.h"
 
 PG_FUNCTION_INFO_V1(usdtpay_session_party);
 PG_FUNCTION_INFO_V1(usdtpay_visible_from);
 PG_FUNCTION_INFO_V1(usdtpay_visible_to);
 PG_FUNCTION_INFO_V1(usdtpay_session_has_role);
+PG_FUNCTION_INFO_V1(usdtpay_session_role);
 PG_FUNCTION_INFO_V1(usdtpay_append_only);
+
+/* Role whose code is being run on somebody else's behalf; InvalidOid outside of hooks. */
+Oid usdtpay_session_override = InvalidOid;
+
+/* The role everything is judged by. */
+Oid
+usdtpay_session_outer(void)
+{
+	return OidIsValid(usdtpay_session_override) ? usdtpay_session_override : GetOuterUserId();
+}
 
 /* Roles that read every party's rows. */
 static const char *const session_readers[] = {"usdtpay_operator", "usdtpay_analyst",
@@ -32,7 +45,7 @@ static bool
 session_is_member(const char *role)
 {
 	Oid roleid = get_role_oid(role, true);
-	Oid outer = GetOuterUserId();
+	Oid outer = usdtpay_session_outer();
 
 	if (superuser_arg(outer))
 		return true;
@@ -58,7 +71,7 @@ session_party_lookup(void)
 {
 	static SPIPlanPtr plan = NULL;
 	Datum args[1];
-	char *role = GetUserNameFromId(GetOuterUserId(), false);
+	char *role = GetUserNameFromId(usdtpay_session_outer(), false);
 	int64 party = -1;
 	bool isnull;
 
@@ -120,6 +133,16 @@ Datum
 usdtpay_session_has_role(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_BOOL(session_is_member(text_to_cstring(PG_GETARG_TEXT_PP(0))));
+}
+
+/* session_role() → name of the outer role. */
+Datum
+usdtpay_session_role(PG_FUNCTION_ARGS)
+{
+	Name name = palloc0(NAMEDATALEN);
+
+	namestrcpy(name, GetUserNameFromId(usdtpay_session_outer(), false));
+	PG_RETURN_NAME(name);
 }
 
 /* append_only(): refuses the statement that fired it. */

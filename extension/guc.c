@@ -13,6 +13,7 @@
 bool usdtpay_allow_drop = false;
 int usdtpay_block_retention = 20000;
 char *usdtpay_databases = NULL;
+int usdtpay_hook_timeout = 2000;
 bool usdtpay_ledger_direct = true;
 int usdtpay_rpc_batch = 50;
 int usdtpay_rpc_max_bytes = 16 * 1024;
@@ -63,6 +64,8 @@ static const GucRow guc_rows[] = {
 			"Blocks below the final one whose headers are kept."),
 	GUC_STRING("usdtpay.databases", usdtpay_databases, "postgres", PGC_SIGHUP, GUC_LIST_INPUT,
 			   "Databases in which the background workers run."),
+	GUC_INT("usdtpay.hook_timeout", usdtpay_hook_timeout, 2000, 0, 600000, PGC_SUSET, GUC_UNIT_MS,
+			"Longest run of an on_paid function inside settlement; 0 means no limit."),
 	GUC_BOOL("usdtpay.ledger_direct", usdtpay_ledger_direct, true, PGC_SUSET, 0,
 			 "Posts straight into the ledger's tables where they are plain; off takes the SQL path."),
 	GUC_INT("usdtpay.rpc_batch", usdtpay_rpc_batch, 50, 1, 1000, PGC_SIGHUP, 0,

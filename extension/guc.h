@@ -8,6 +8,7 @@
 extern bool usdtpay_allow_drop;
 extern int usdtpay_block_retention;
 extern char *usdtpay_databases;
+extern int usdtpay_hook_timeout;
 extern bool usdtpay_ledger_direct;
 extern int usdtpay_rpc_batch;
 extern int usdtpay_rpc_max_bytes;

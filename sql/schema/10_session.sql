@@ -28,6 +28,12 @@ AS 'MODULE_PATHNAME', 'usdtpay_session_has_role';
 COMMENT ON FUNCTION usdtpay_internal.session_has_role(text) IS
 'Whether the outer role is a superuser or a member of the named role; false when that role does not exist.';
 
+CREATE FUNCTION usdtpay_internal.session_role() RETURNS name
+LANGUAGE c STABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'usdtpay_session_role';
+COMMENT ON FUNCTION usdtpay_internal.session_role() IS
+'The outer role: what SET ROLE chose, else the login; unchanged inside SECURITY DEFINER functions. While an on_paid hook runs it is the hook''s role.';
+
 CREATE FUNCTION usdtpay_internal.append_only() RETURNS trigger
 LANGUAGE c
 AS 'MODULE_PATHNAME', 'usdtpay_append_only';

@@ -118,3 +118,10 @@ COMMENT ON COLUMN usdtpay_internal.horizon.candidate_id IS 'Sequence value seen 
 COMMENT ON COLUMN usdtpay_internal.horizon.candidate_xid IS 'Becomes settled once every transaction below this one has ended';
 COMMENT ON COLUMN usdtpay_internal.horizon.candidate_system IS 'Cluster (system identifier) candidate_xid belongs to: a restored database starts over';
 SELECT pg_catalog.pg_extension_config_dump('usdtpay_internal.horizon', '');
+
+ALTER TABLE usdtpay.party ENABLE ROW LEVEL SECURITY;
+CREATE POLICY party_tenant ON usdtpay.party FOR SELECT
+USING (party_id BETWEEN usdtpay_internal.visible_from() AND usdtpay_internal.visible_to());
+ALTER TABLE usdtpay.merchant ENABLE ROW LEVEL SECURITY;
+CREATE POLICY merchant_tenant ON usdtpay.merchant FOR SELECT
+USING (party_id BETWEEN usdtpay_internal.visible_from() AND usdtpay_internal.visible_to());

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * fn_hook.c: runs a merchant's on_paid function inside the settling transaction.  The function is
+ * foreign code: it runs as the merchant's role, in a subtransaction, under a time limit, and
+ * whatever goes wrong comes back as data.  Settlement never depends on it.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "parser/parse_func.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/regproc.h"
+#include "utils/resowner.h"
+#include "utils/timeout.h"
+
+#include "errors.h"
+#include "guc.h"
+#include "session.h"
+
+PG_FUNCTION_INFO_V1(usdtpay_hook_call);
+
+/* Finds the function, checks the role's right on it and calls it.  Raises on any fault. */
+static void
+hook_invoke(const char *function, Oid roleid, int64 order)
+{
+	Oid argtypes[1] = {INT8OID};
+	Oid funcid = LookupFuncName(stringToQualifiedNameList(function), 1, argtypes, false);
+	FmgrInfo flinfo;
+	LOCAL_FCINFO(fcinfo, 1);
+
+	if (pg_proc_aclcheck(funcid, roleid, ACL_EXECUTE) != ACLCHECK_OK)
+		ereport(ERROR, (errcode(ERRCODE_UP_FORBIDDEN),
+						errmsg("the hook's role may not execute it"),
+						errdetail("Function is %s.", function),
+						errhint("Grant EXECUTE on it to the role that set it.")));
+	fmgr_info(funcid, &flinfo);
+	InitFunctionCallInfoData(*fcinfo, &flinfo, 1, InvalidOid, NULL, NULL);
+	fcinfo->args[0].value = Int64GetDatum(order);
+	fcinfo->args[0].isnull = false;
+	(void) FunctionCallInvoke(fcinfo);
+}
+
+/* Runs hook_invoke as the role under the time limit; the caller owns the subtransaction.  A
+ * statement timeout that is already running is left alone: it is the stricter one to respect. */
+static void
+hook_run(const char *function, const char *role, int64 order)
+{
+	Oid roleid = get_role_oid(role, false);
+	Oid saved_userid;
+	int saved_context;
+	int nestlevel;
+	Oid saved_override = usdtpay_session_override;
+	bool own_timer = usdtpay_hook_timeout > 0 && !get_timeout_active(STATEMENT_TIMEOUT);
+
+	GetUserIdAndSecContext(&saved_userid, &saved_context);
+	SetUserIdAndSecContext(roleid, saved_context | SECURITY_LOCAL_USERID_CHANGE |
+									   SECURITY_RESTRICTED_OPERATION);
+	nestlevel = NewGUCNestLevel();
+	PG_TRY();
+	{
+		usdtpay_session_override = roleid; /* else row-level security would judge the worker */
+		if (own_timer)
+			enable_timeout_after(STATEMENT_TIMEOUT, usdtpay_hook_timeout);
+		hook_invoke(function, roleid, order);
+	}
+	PG_FINALLY();
+	{
+		usdtpay_session_override = saved_override;
+		if (own_timer)
+			disable_timeout(STATEMENT_TIMEOUT, false);
+	}
+	PG_END_TRY();
+	AtEOXact_GUC(true, nestlevel);
+	SetUserIdAndSecContext(saved_userid, saved_context);
+}
+
+/* Fills values with the SQLSTATE and message of the error being handled. */
+static void
+hook_report(Datum *values, bool *nulls, MemoryContext context)
+{
+	ErrorData *edata;
+
+	MemoryContextSwitchTo(context);
+	edata = CopyErrorData();
+	FlushErrorState();
+	values[0] = CStringGetTextDatum(unpack_sql_state(edata->sqlerrcode));
+	values[1] = CStringGetTextDatum(edata->message ? edata->message : "");
+	nulls[0] = nulls[1] = false;
+	FreeErrorData(edata);
+}
+
+/* hook_call(function, role, order) → (sqlstate, error), both NULL on success.
+ * Only shutdown of the session itself goes through; everything else becomes data. */
+Datum
+usdtpay_hook_call(PG_FUNCTION_ARGS)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	TupleDesc desc;
+	Datum values[2] = {0, 0};
+	bool nulls[2] = {true, true};
+	char *function;
+	char *role;
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2))
+		ereport(ERROR, (errcode(ERRCODE_UP_BAD_INPUT), errmsg("hook_call takes no nulls"),
+						errhint("Give function, role and order.")));
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	function = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	role = NameStr(*PG_GETARG_NAME(1));
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		hook_run(function, role, PG_GETARG_INT64(2));
+		ReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+	}
+	PG_CATCH();
+	{
+		hook_report(values, nulls, context);
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+	}
+	PG_END_TRY();
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+}

@@ -1,0 +1,380 @@
+-- From a node's answer to deposits: verify, link, store, route, credit.  One transaction per call,
+-- no network access; every rule can be tested with recorded blocks.
+--
+-- Lock order everywhere: chain_cursor (the network) → deposit → payment_order by (party, order) →
+-- account by id.
+
+CREATE OR REPLACE FUNCTION usdtpay.chain_ingest(
+    p_network text, p_headers text, p_logs text, p_mode text DEFAULT 'tip', p_cleared bigint [] DEFAULT '{}',
+    OUT status text, OUT blocks integer, OUT transfers integer, OUT deposits integer,
+    OUT tip_number bigint, OUT final_number bigint
+)
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_net usdtpay.network;
+    v_cur usdtpay.chain_cursor;
+    v_blocks usdtpay_internal.chain_span;
+    v_rows usdtpay_internal.chain_row[];
+BEGIN
+    SELECT l.net, l.cur INTO v_net, v_cur FROM usdtpay_internal.chain_lock(p_network) AS l;
+    IF v_cur.halted_at IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'UP402',
+            MESSAGE = 'the network is halted', DETAIL = format('Network "%s": %s', p_network, v_cur.halt_reason),
+            HINT = 'Look into it, then call usdtpay.network_resume(code, reason).';
+    END IF;
+    v_blocks := usdtpay_internal.chain_span_read(v_net, p_headers);
+    CASE p_mode
+        WHEN 'tip' THEN
+            status := usdtpay_internal.chain_link(v_net, v_cur, v_blocks);
+        WHEN 'final' THEN
+            status := usdtpay_internal.chain_second_look(v_cur, v_blocks);
+        WHEN 'rescan' THEN
+            status := usdtpay_internal.chain_rescan_check(v_net, v_cur, v_blocks);
+        ELSE
+            RAISE EXCEPTION USING ERRCODE = 'UP000',
+                MESSAGE = 'no such mode', DETAIL = format('Mode is "%s".', p_mode),
+                HINT = 'Modes are tip, final and rescan.';
+    END CASE;
+    IF status = 'ok' THEN
+        v_rows := usdtpay_internal.chain_rows(v_net, v_cur, v_blocks, p_headers, p_logs, p_mode, p_cleared);
+        IF p_mode = 'final' AND usdtpay_internal.chain_disagrees(v_net, v_blocks, v_rows) THEN
+            status := 'disagree';
+        END IF;
+    END IF;
+    blocks := cardinality(v_blocks.numbers);
+    transfers := coalesce(cardinality(v_rows), 0);
+    deposits := 0;
+    IF status = 'ok' THEN
+        IF p_mode = 'tip' THEN
+            PERFORM usdtpay_internal.chain_extend(v_net, v_cur, v_blocks);
+        END IF;
+        deposits := usdtpay_internal.deposit_store(v_net, v_rows);
+        IF p_mode = 'final' THEN
+            UPDATE usdtpay.chain_cursor AS c SET
+                final_number = v_blocks.numbers[blocks], final_hash = v_blocks.hashes[blocks],
+                final_time = v_blocks.times[blocks], moved_at = now()
+            WHERE c.network_id = v_net.network_id;
+        END IF;
+        IF p_mode <> 'tip' THEN
+            PERFORM usdtpay_internal.deposit_finalize(v_net);
+        END IF;
+    END IF;
+    SELECT c.tip_number, c.final_number INTO tip_number, final_number
+    FROM usdtpay.chain_cursor AS c WHERE c.network_id = v_net.network_id;
+END;
+$$;
+COMMENT ON FUNCTION usdtpay.chain_ingest(text, text, text, text, bigint []) IS
+'Takes raw node answers. p_headers: JSON array of block objects (EVM: eth_getBlockByNumber results; TRON: blocks of getblockbylimitnext); p_logs: JSON array of log objects of the watched contracts (TRON: one array of transaction infos per block). Everything is validated and a fault rejects the whole answer (UP400, UP401; UP404 when a bloom filter says logs are missing in blocks not listed in p_cleared). Mode tip: the blocks continue the tip cursor and create seen deposits; status ok, known (nothing new) or reorg (they do not link, nothing changed). Mode final: a second look at final+1..n, headers whole or only block n; status ok (credited, final cursor moved) or disagree (nothing changed). Mode rescan: a look at blocks already passed; missing deposits are recorded. Errors: UP000, UP200, UP4xx.';
+
+CREATE OR REPLACE FUNCTION usdtpay_internal.chain_lock(
+    p_network text, OUT net usdtpay.network, OUT cur usdtpay.chain_cursor
+)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    SELECT n.* INTO net FROM usdtpay.network AS n WHERE n.code = p_network;
+    IF net.network_id IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'UP200',
+            MESSAGE = 'no such network', DETAIL = format('Network is "%s".', p_network),
+            HINT = 'Enable it with usdtpay.network_enable.';
+    END IF;
+    INSERT INTO usdtpay.chain_cursor (network_id) VALUES (net.network_id) ON CONFLICT DO NOTHING;
+    SELECT c.* INTO cur FROM usdtpay.chain_cursor AS c WHERE c.network_id = net.network_id FOR NO KEY UPDATE;
+END;
+$$;
+COMMENT ON FUNCTION usdtpay_internal.chain_lock(text) IS
+'Locks a network for ingestion: one transaction at a time moves its cursors. Error: UP200.';
+
+CREATE OR REPLACE FUNCTION usdtpay_internal.chain_span_read(p_net usdtpay.network, p_headers text)
+RETURNS usdtpay_internal.chain_span
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_span usdtpay_internal.chain_span;
+BEGIN
+    SELECT
+        array_agg(b.number ORDER BY b.number), array_agg(b.hash ORDER BY b.number),
+        array_agg(b.parent_hash ORDER BY b.number), array_agg(b.block_time ORDER BY b.number)
+    INTO v_span.numbers, v_span.hashes, v_span.parents, v_span.times
+    FROM usdtpay_internal.span_blocks(p_net.family, p_headers, p_net.header_check) AS b;
+    IF v_span.numbers IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'UP400',
+            MESSAGE = 'the answer holds no block', HINT = 'Ask for at least one block.';
+    END IF;
+    RETURN v_span;
+END;
+$$;
+COMMENT ON FUNCTION usdtpay_internal.chain_span_read(usdtpay.network, text) IS
+'Parses and verifies a run of blocks: shape, hashes, linkage. Errors: UP400, UP401.';
+
+CREATE OR REPLACE FUNCTION usdtpay_internal.chain_link(
+    p_net usdtpay.network, p_cur usdtpay.chain_cursor, p_span usdtpay_internal.chain_span
+) RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_first bigint := p_span.numbers[1];
+    v_last bigint := p_span.numbers[cardinality(p_span.numbers)];
+BEGIN
+    IF p_cur.tip_number IS NULL THEN
+        RETURN 'ok';
+    END IF;
+    IF v_first > p_cur.tip_number + 1 THEN
+        RAISE EXCEPTION USING ERRCODE = 'UP403',
+            MESSAGE = 'the blocks leave a gap', DETAIL = format('The tip is %s, the first block %s.', p_cur.tip_number, v_first),
+            HINT = 'Continue at the tip.';
+    END IF;
+    IF v_first = p_cur.tip_number + 1 THEN
+        RETURN CASE WHEN p_span.parents[1] = p_cur.tip_hash THEN 'ok' ELSE 'reorg' END;
+    END IF;
+    IF EXISTS (
+        SELECT FROM unnest(p_span.numbers, p_span.hashes) AS s (number, hash)
+        JOIN usdtpay.chain_block AS b ON b.network_id = p_net.network_id AND b.number = s.number AND b.canonical
+        WHERE b.hash <> s.hash
+    ) OR v_last < p_cur.tip_number AND NOT EXISTS (
+        SELECT FROM usdtpay.chain_block AS b
+        WHERE b.network_id = p_net.network_id AND b.number = v_last AND b.hash = p_span.hashes[cardinality(p_span.hashes)] AND b.canonical
+    ) THEN
+        RETURN 'reorg';
+    END IF;
+    RETURN CASE WHEN v_last <= p_cur.tip_number THEN 'known' ELSE 'ok' END;
+END;
+$$;
+COMMENT ON FUNCTION usdtpay_internal.chain_link(usdtpay.network, usdtpay.chain_cursor, usdtpay_internal.chain_span) IS
+'How a run of blocks stands to the tip: ok (continues it, possibly after blocks already known), known, reorg. Error: UP403 for a gap.';
+
+CREATE OR REPLACE FUNCTION usdtpay_internal.chain_second_look(p_cur usdtpay.chain_cursor, p_span usdtpay_internal.chain_span)
+RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_last bigint := p_span.numbers[cardinality(p_span.numbers)];
+BEGIN
+    IF p_cur.tip_number IS NULL OR v_last > p_cur.tip_number OR v_last <= p_cur.final_number
+    OR cardinality(p_span.numbers) > 1 AND p_span.numbers[1] <> p_cur.final_number + 1 THEN
+        RAISE EXCEPTION USING ERRCODE = 'UP403',
+            MESSAGE = 'the blocks do not continue the final cursor',
+            DETAIL = format('Final is %s, tip %s; blocks are %s to %s.', p_cur.final_number, p_cur.tip_number, p_span.numbers[1], v_last),
+            HINT = 'Give the blocks final+1..n, or only block n, with n at most the tip.';
+    END IF;
+    RETURN CASE WHEN EXISTS (
+        SELECT FROM unnest(p_span.numbers, p_span.hashes) AS s (number, hash)
+        WHERE NOT EXISTS (
+            SELECT FROM usdtpay.chain_block AS b
+            WHERE b.network_id = p_cur.network_id AND b.number = s.number AND b.hash = s.hash AND b.canonical
+        )
+    ) THEN 'disagree' ELSE 'ok' END;
+END;
+$$;
+COMMENT ON FUNCTION usdtpay_internal.chain_second_look(usdtpay.chain_cursor, usdtpay_internal.chain_span) IS
+'Whether the blocks of a second look are the ones we hold: ok or disagree. Error: UP403 when they do not continue the final cursor.';
+
+CREATE OR REPLACE FUNCTION usdtpay_internal.chain_rescan_check(
+    p_net usdtpay.network, p_cur usdtpay.chain_cursor, p_span usdtpay_internal.chain_span
+) RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF p_cur.final_number IS NULL OR p_span.numbers[cardinality(p_span.numbers)] > p_cur.final_number THEN
+        RAISE EXCEPTION USING ERRCODE = 'UP403',
+            MESSAGE = 'a rescan looks at final blocks only',
+            DETAIL = format('Final is %s, the last block %s.', p_cur.final_number, p_span.numbers[cardinality(p_span.numbers)]),
+            HINT = 'Newer blocks get their second look by themselves.';
+    END IF;
+    IF EXISTS (
+        SELECT FROM unnest(p_span.numbers, p_span.hashes) AS s (number, hash)
+        JOIN usdtpay.chain_block AS b ON b.network_id = p_net.network_id AND b.number = s.number AND b.canonical
+        WHERE b.hash <> s.hash
+    ) THEN
+        RETURN 'disagree';
+    END IF;
+    RETURN 'ok';
+END;
+$$;
+COMMENT ON FUNCTION usdtpay_internal.chain_rescan_check(usdtpay.network, usdtpay.chain_cursor, usdtpay_internal.chain_span) IS
+'Whether a rescanned run contradicts blocks we hold: ok or disagree. Error: UP403 above the final cursor.';
+
+CREATE OR REPLACE FUNCTION usdtpay_internal.chain_logs(
+    p_net usdtpay.network, p_cur usdtpay.chain_cursor, p_span usdtpay_internal.chain_span,
+    p_headers text, p_logs text, p_mode text, p_cleared bigint []
+) RETURNS TABLE (
+    number bigint, block_hash bytea, block_time timestamptz, tx_hash bytea, tx_index integer, log_index integer,
+    ordinal integer, kind text, contract bytea, sender bytea, recipient bytea, amount_raw numeric, subject bytea
+)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_contracts bytea[];
+    v_numbers bigint[];
+    v_hashes bytea[];
+    v_times timestamptz[];
+BEGIN
+    SELECT array_agg(t.contract) INTO v_contracts FROM usdtpay.token AS t WHERE t.network_id = p_net.network_id;
+    IF p_mode <> 'final' OR p_span.numbers[1] = p_cur.final_number + 1 THEN
+        RETURN QUERY SELECT l.*
+        FROM usdtpay_internal.span_logs(p_net.family, p_headers, p_logs, v_contracts, p_net.header_check, p_cleared) AS l;
+        RETURN;
+    END IF;
+    SELECT array_agg(b.number ORDER BY b.number), array_agg(b.hash ORDER BY b.number), array_agg(b.block_time ORDER BY b.number)
+    INTO v_numbers, v_hashes, v_times
+    FROM usdtpay.chain_block AS b
+    WHERE b.network_id = p_net.network_id AND b.canonical AND b.number > p_cur.final_number
+    AND b.number <= p_span.numbers[cardinality(p_span.numbers)];
+    RETURN QUERY SELECT l.*
+    FROM usdtpay_internal.span_logs_known(p_net.family, v_numbers, v_hashes, v_times, p_logs, v_contracts) AS l;
+END;
+$$;
+COMMENT ON FUNCTION usdtpay_internal.chain_logs(usdtpay.network, usdtpay.chain_cursor, usdtpay_internal.chain_span, text, text, text, bigint []) IS
+'Parses and validates the logs of an answer, against its own headers or, in a second look that brings only the last block, against the headers we hold. Errors: UP400, UP404.';
+
+CREATE OR REPLACE FUNCTION usdtpay_internal.chain_rows(
+    p_net usdtpay.network, p_cur usdtpay.chain_cursor, p_span usdtpay_internal.chain_span,
+    p_headers text, p_logs text, p_mode text, p_cleared bigint []
+) RETURNS usdtpay_internal.chain_row []
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_above bigint := CASE WHEN p_mode = 'tip' THEN coalesce(p_cur.tip_number, -1) ELSE -1 END;
+    v_rows usdtpay_internal.chain_row[];
+BEGIN
+    WITH log AS MATERIALIZED (
+        SELECT l.*, t.token_id, t.asset_id, t.decimals
+        FROM usdtpay_internal.chain_logs(p_net, p_cur, p_span, p_headers, p_logs, p_mode, p_cleared) AS l
+        JOIN usdtpay.token AS t ON t.network_id = p_net.network_id AND t.contract = l.contract
+        WHERE l.number > v_above
+    ), control AS (
+        INSERT INTO usdtpay.issuer_event AS e (
+            network_id, tx_hash, log_index, block_hash, block_number, block_time, token_id, kind, subject, amount_raw
+        )
+        SELECT p_net.network_id, l.tx_hash, l.log_index, l.block_hash, l.number, l.block_time, l.token_id, l.kind, l.subject, l.amount_raw
+        FROM log AS l WHERE l.kind <> 'transfer'
+        ON CONFLICT ON CONSTRAINT issuer_event_pkey DO UPDATE SET canonical = true WHERE NOT e.canonical
+    )
+    SELECT array_agg(ROW(
+        l.number, l.block_hash, l.block_time, l.tx_hash, l.log_index, l.ordinal, l.token_id, l.asset_id, l.decimals,
+        l.sender, l.recipient, l.amount_raw, a.party_id, a.wallet_id, a.idx, a.order_id, a.customer_ref, a.custodial
+    )::usdtpay_internal.chain_row) INTO v_rows
+    FROM log AS l
+    JOIN usdtpay.address AS a ON a.raw = l.recipient AND a.family = p_net.family
+    WHERE l.kind = 'transfer' AND l.amount_raw > 0;
+    RETURN v_rows;
+END;
+$$;
+COMMENT ON FUNCTION usdtpay_internal.chain_rows(usdtpay.network, usdtpay.chain_cursor, usdtpay_internal.chain_span, text, text, text, bigint []) IS
+'Validates a whole answer, stores the issuer''s control events and returns the Transfers to our addresses. Zero-value transfers are ignored (poisoning). Errors: UP400, UP404.';
+
+CREATE OR REPLACE FUNCTION usdtpay_internal.chain_disagrees(
+    p_net usdtpay.network, p_span usdtpay_internal.chain_span, p_rows usdtpay_internal.chain_row []
+) RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT EXISTS (
+        SELECT FROM usdtpay.deposit AS d
+        LEFT JOIN unnest(p_rows) AS r
+            ON r.tx_hash = d.tx_hash AND r.token_id = d.token_id AND r.ordinal = d.ordinal
+            AND r.block_hash = d.block_hash AND r.recipient = d.recipient AND r.sender = d.sender AND r.amount_raw = d.amount_raw
+        WHERE d.network_id = p_net.network_id AND d.state = 'seen'
+        AND d.block_number <= p_span.numbers[cardinality(p_span.numbers)] AND r.tx_hash IS NULL
+    )
+$$;
+COMMENT ON FUNCTION usdtpay_internal.chain_disagrees(usdtpay.network, usdtpay_internal.chain_span, usdtpay_internal.chain_row []) IS
+'Whether a second look lacks, or tells differently, a deposit we hold up to its last block. What it has beyond ours is no contradiction: the first look missed it.';
+
+CREATE OR REPLACE FUNCTION usdtpay_internal.chain_extend(
+    p_net usdtpay.network, p_cur usdtpay.chain_cursor, p_span usdtpay_internal.chain_span
+) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_n integer := cardinality(p_span.numbers);
+BEGIN
+    INSERT INTO usdtpay.chain_block AS b (network_id, number, hash, parent_hash, block_time)
+    SELECT p_net.network_id, s.number, s.hash, s.parent_hash, s.block_time
+    FROM unnest(p_span.numbers, p_span.hashes, p_span.parents, p_span.times) AS s (number, hash, parent_hash, block_time)
+    WHERE s.number > coalesce(p_cur.tip_number, -1)
+    ON CONFLICT ON CONSTRAINT chain_block_pkey DO UPDATE SET canonical = true WHERE NOT b.canonical;
+    UPDATE usdtpay.chain_cursor AS c SET
+        tip_number = p_span.numbers[v_n], tip_hash = p_span.hashes[v_n], tip_time = p_span.times[v_n],
+        final_number = coalesce(c.final_number, p_span.numbers[1] - 1),
+        final_hash = coalesce(c.final_hash, p_span.parents[1]),
+        final_time = coalesce(c.final_time, p_span.times[1]),
+        moved_at = now()
+    WHERE c.network_id = p_net.network_id;
+END;
+$$;
+COMMENT ON FUNCTION usdtpay_internal.chain_extend(usdtpay.network, usdtpay.chain_cursor, usdtpay_internal.chain_span) IS
+'Stores the new headers of a run and moves the tip to its end; the first run of a network also sets where final begins.';
+
+CREATE OR REPLACE FUNCTION usdtpay_internal.chain_rewind(p_network text, p_number bigint, p_hash bytea) RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_net usdtpay.network;
+    v_cur usdtpay.chain_cursor;
+    v_time timestamptz;
+    v_parties bigint[];
+    v_orders bigint[];
+BEGIN
+    SELECT l.net, l.cur INTO v_net, v_cur FROM usdtpay_internal.chain_lock(p_network) AS l;
+    IF p_number < v_cur.final_number OR p_number = v_cur.final_number AND p_hash <> v_cur.final_hash THEN
+        PERFORM usdtpay_internal.chain_halt(
+            p_network, format('reorganisation below final: ancestor %s, final %s', p_number, v_cur.final_number)
+        );
+        RETURN 'halted';
+    END IF;
+    IF p_number = v_cur.final_number THEN
+        v_time := v_cur.final_time;
+    ELSE
+        SELECT b.block_time INTO v_time FROM usdtpay.chain_block AS b
+        WHERE b.network_id = v_net.network_id AND b.number = p_number AND b.hash = p_hash AND b.canonical;
+        IF v_time IS NULL THEN
+            RAISE EXCEPTION USING ERRCODE = 'UP403',
+                MESSAGE = 'that block is no ancestor we hold', DETAIL = format('Block %s of network "%s".', p_number, p_network),
+                HINT = 'Walk the remote parents until one is canonical in usdtpay.chain_block.';
+        END IF;
+    END IF;
+    UPDATE usdtpay.chain_block AS b SET canonical = false
+    WHERE b.network_id = v_net.network_id AND b.number > p_number AND b.canonical;
+    UPDATE usdtpay.issuer_event AS e SET canonical = false
+    WHERE e.network_id = v_net.network_id AND e.block_number > p_number AND e.canonical;
+    UPDATE usdtpay.chain_cursor AS c SET tip_number = p_number, tip_hash = p_hash, tip_time = v_time, moved_at = now()
+    WHERE c.network_id = v_net.network_id;
+    WITH gone AS (
+        UPDATE usdtpay.deposit AS d SET state = 'orphaned'
+        WHERE d.network_id = v_net.network_id AND d.state = 'seen' AND d.block_number > p_number
+        RETURNING d.party_id, d.order_id
+    )
+    SELECT array_agg(g.party_id), array_agg(g.order_id) INTO v_parties, v_orders
+    FROM (SELECT DISTINCT gone.party_id, gone.order_id FROM gone WHERE gone.order_id IS NOT NULL) AS g;
+    PERFORM usdtpay_internal.order_advance(v_parties, v_orders);
+    RETURN 'ok';
+END;
+$$;
+COMMENT ON FUNCTION usdtpay_internal.chain_rewind(text, bigint, bytea) IS
+'Takes a network back to the common ancestor after a reorg: blocks and events above become non-canonical, deposits orphaned, their orders are re-derived. Never below final: that halts the network instead (halted). Errors: UP200, UP403.';
+
+CREATE OR REPLACE FUNCTION usdtpay_internal.chain_halt(p_network text, p_reason text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    UPDATE usdtpay.chain_cursor AS c SET halted_at = coalesce(c.halted_at, now()), halt_reason = coalesce(c.halt_reason, p_reason)
+    FROM usdtpay.network AS n
+    WHERE n.network_id = c.network_id AND n.code = p_network;
+    RAISE WARNING USING ERRCODE = 'UP402', MESSAGE = format('network "%s" is halted: %s', p_network, p_reason),
+        HINT = 'Nothing of it is credited until usdtpay.network_resume(code, reason).';
+END;
+$$;
+COMMENT ON FUNCTION usdtpay_internal.chain_halt(text, text) IS 'Stops ingestion and crediting of a network until a person resumes it.';

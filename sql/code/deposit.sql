@@ -1,0 +1,388 @@
+-- Deposits: routing, crediting, and decisions of people about money that was put aside.
+
+CREATE OR REPLACE FUNCTION usdtpay_internal.deposit_store(p_net usdtpay.network, p_rows usdtpay_internal.chain_row [])
+RETURNS integer
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_parties bigint[];
+    v_orders bigint[];
+    v_customers bigint[];
+    v_customer_parties bigint[];
+    v_stored integer;
+BEGIN
+    IF p_rows IS NULL THEN
+        RETURN 0;
+    END IF;
+    WITH stored AS (
+        INSERT INTO usdtpay.deposit AS d (
+            party_id, deposit_id, network_id, token_id, asset_id, ordinal, log_index, state, route, order_id, amount,
+            block_number, block_time, seen_at, custodial, block_hash, tx_hash, sender, recipient, amount_raw, dust_raw,
+            customer_ref
+        )
+        SELECT
+            r.party_id, nextval('usdtpay_internal.deposit_seq'), p_net.network_id, r.token_id, r.asset_id, r.ordinal,
+            r.log_index, 'seen', r.route, r.order_id, r.amount, r.number, r.block_time, now(), r.custodial, r.block_hash,
+            r.tx_hash, r.sender, r.recipient, r.amount_raw, r.dust_raw, r.customer_ref
+        FROM usdtpay_internal.deposit_route(p_net, p_rows) AS r
+        ON CONFLICT ON CONSTRAINT deposit_transfer_key DO UPDATE SET
+            state = 'seen', route = excluded.route, order_id = excluded.order_id, amount = excluded.amount,
+            log_index = excluded.log_index, block_number = excluded.block_number, block_time = excluded.block_time,
+            custodial = excluded.custodial, block_hash = excluded.block_hash, sender = excluded.sender,
+            recipient = excluded.recipient, amount_raw = excluded.amount_raw, dust_raw = excluded.dust_raw,
+            customer_ref = excluded.customer_ref
+        WHERE d.state = 'orphaned'
+        RETURNING d.party_id, d.deposit_id, d.order_id, d.route, d.customer_ref
+    ), per_order AS (
+        SELECT array_agg(o.party_id) AS parties, array_agg(o.order_id) AS orders
+        FROM (SELECT DISTINCT s.party_id, s.order_id FROM stored AS s WHERE s.order_id IS NOT NULL AND s.route = 'matched') AS o
+    ), per_customer AS (
+        SELECT array_agg(s.party_id) AS parties, array_agg(s.deposit_id) AS deposits
+        FROM stored AS s WHERE s.customer_ref IS NOT NULL AND s.route = 'matched'
+    )
+    SELECT o.parties, o.orders, c.parties, c.deposits, (SELECT count(*) FROM stored)
+    INTO v_parties, v_orders, v_customer_parties, v_customers, v_stored
+    FROM per_order AS o, per_customer AS c;
+    PERFORM usdtpay_internal.order_advance(v_parties, v_orders);
+    PERFORM usdtpay_internal.deposit_announce(v_customer_parties, v_customers, 'seen');
+    RETURN v_stored;
+END;
+$$;
+COMMENT ON FUNCTION usdtpay_internal.deposit_store(usdtpay.network, usdtpay_internal.chain_row []) IS
+'Records Transfers to our addresses as seen deposits, revives orphaned ones under their old identity, leaves the others alone, and advances the orders concerned. Returns how many rows were stored or revived.';
+
+CREATE OR REPLACE FUNCTION usdtpay_internal.deposit_route(p_net usdtpay.network, p_rows usdtpay_internal.chain_row [])
+RETURNS TABLE (
+    party_id bigint, token_id integer, asset_id integer, ordinal integer, log_index integer, route usdtpay.deposit_route,
+    order_id bigint, amount bigint, number bigint, block_time timestamptz, custodial boolean, block_hash bytea,
+    tx_hash bytea, sender bytea, recipient bytea, amount_raw numeric, dust_raw numeric, customer_ref text
+)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT
+        r.party_id, r.token_id, r.asset_id, r.ordinal, r.log_index,
+        CASE
+            WHEN r.asset_id IS NULL THEN 'wrong_token'
+            WHEN r.amount < coalesce(m.min_deposit, 1) THEN 'dust'
+            WHEN r.customer_ref IS NOT NULL THEN 'matched'
+            WHEN o.order_id IS NULL THEN 'unmatched'
+            WHEN p_net.network_id <> ALL (o.networks) THEN 'wrong_network'
+            WHEN o.late_policy <> 'auto' AND (r.block_time > o.expires_at OR o.state = 'canceled') THEN 'late'
+            ELSE 'matched'
+        END::usdtpay.deposit_route,
+        o.order_id, r.amount, r.number, r.block_time, r.custodial, r.block_hash, r.tx_hash, r.sender, r.recipient,
+        r.amount_raw, r.amount_raw - r.amount * 10::numeric ^ (r.decimals - 6), r.customer_ref
+    FROM (
+        SELECT
+            coalesce(c.party_id, t.party_id) AS party_id, coalesce(t.order_id, c.order_id) AS order_id,
+            t.token_id, t.asset_id, t.decimals, t.ordinal, t.log_index, t.number, t.block_time, t.custodial, t.block_hash,
+            t.tx_hash, t.sender, t.recipient, t.amount_raw, t.customer_ref,
+            CASE
+                WHEN t.amount_raw < 9000000000000000000 * 10::numeric ^ (t.decimals - 6)
+                    THEN trunc(t.amount_raw / 10::numeric ^ (t.decimals - 6))::bigint
+                ELSE 0
+            END AS amount
+        FROM unnest(p_rows) AS t
+        LEFT JOIN LATERAL (
+            SELECT k.party_id, k.order_id FROM usdtpay.address_claim AS k
+            WHERE t.order_id IS NULL AND t.customer_ref IS NULL
+            AND int8range(k.wallet_id, k.wallet_id, '[]') && int8range(t.wallet_id, t.wallet_id, '[]')
+            AND int8range(k.idx, k.idx, '[]') && int8range(t.idx, t.idx, '[]')
+            AND k.during @> t.block_time
+            AND k.amount IN (0, trunc(least(t.amount_raw / 10::numeric ^ (t.decimals - 6), 9000000000000000000))::bigint)
+            LIMIT 1
+        ) AS c ON true
+    ) AS r
+    LEFT JOIN usdtpay.payment_order AS o ON o.party_id = r.party_id AND o.order_id = r.order_id
+    LEFT JOIN usdtpay.merchant AS m ON m.party_id = r.party_id
+$$;
+COMMENT ON FUNCTION usdtpay_internal.deposit_route(usdtpay.network, usdtpay_internal.chain_row []) IS
+'Decides what each Transfer is for: the order of its address or claim, its customer, or why neither. Lateness is judged by chain time.';
+
+CREATE OR REPLACE FUNCTION usdtpay_internal.deposit_orders(p_deposits usdtpay_internal.pairs)
+RETURNS usdtpay_internal.pairs
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT ROW(array_agg(q.party_id), array_agg(q.order_id))::usdtpay_internal.pairs
+    FROM (
+        SELECT DISTINCT d.party_id, d.order_id
+        FROM unnest(p_deposits.parties, p_deposits.ids) AS k (party_id, deposit_id)
+        JOIN usdtpay.deposit AS d ON d.party_id = k.party_id AND d.deposit_id = k.deposit_id
+        WHERE d.order_id IS NOT NULL AND d.route = 'matched'
+    ) AS q
+$$;
+COMMENT ON FUNCTION usdtpay_internal.deposit_orders(usdtpay_internal.pairs) IS 'The orders a set of deposits pays.';
+
+CREATE OR REPLACE FUNCTION usdtpay_internal.deposit_finalize(p_net usdtpay.network) RETURNS integer
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_deposits usdtpay_internal.pairs;
+    v_orders usdtpay_internal.pairs;
+    v_told usdtpay_internal.pairs;
+BEGIN
+    SELECT array_agg(d.party_id ORDER BY d.party_id, d.deposit_id), array_agg(d.deposit_id ORDER BY d.party_id, d.deposit_id)
+    INTO v_deposits.parties, v_deposits.ids
+    FROM usdtpay.deposit AS d
+    WHERE d.network_id = p_net.network_id AND d.state = 'seen' AND d.block_number <= (
+        SELECT c.final_number FROM usdtpay.chain_cursor AS c WHERE c.network_id = p_net.network_id
+    );
+    IF v_deposits.ids IS NULL THEN
+        RETURN 0;
+    END IF;
+    v_orders := usdtpay_internal.deposit_orders(v_deposits);
+    PERFORM usdtpay_internal.order_lock(v_orders); -- before any account, everywhere
+    PERFORM usdtpay_internal.deposit_credit(p_net, v_deposits);
+    PERFORM usdtpay_internal.order_advance(v_orders.parties, v_orders.ids);
+    SELECT array_agg(d.party_id ORDER BY d.deposit_id), array_agg(d.deposit_id ORDER BY d.deposit_id)
+    INTO v_told.parties, v_told.ids
+    FROM unnest(v_deposits.parties, v_deposits.ids) AS k (party_id, deposit_id)
+    JOIN usdtpay.deposit AS d ON d.party_id = k.party_id AND d.deposit_id = k.deposit_id
+    WHERE d.route <> 'matched' OR d.customer_ref IS NOT NULL;
+    PERFORM usdtpay_internal.deposit_announce(v_told.parties, v_told.ids, 'final');
+    RETURN cardinality(v_deposits.ids);
+END;
+$$;
+COMMENT ON FUNCTION usdtpay_internal.deposit_finalize(usdtpay.network) IS
+'Credits every seen deposit up to the final cursor: one journal each, state final, orders advanced, events written. Returns how many.';
+
+CREATE OR REPLACE FUNCTION usdtpay_internal.deposit_credit(p_net usdtpay.network, p_deposits usdtpay_internal.pairs) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_parties bigint[];
+    v_keys text[];
+    v_debits bigint[];
+    v_credits bigint[];
+    v_amounts bigint[];
+    v_kinds usdtpay.journal_kind[];
+    v_refs text[];
+    v_line_deposits bigint[];
+BEGIN
+    WITH dep AS MATERIALIZED (
+        SELECT
+            d.party_id, d.deposit_id, d.amount,
+            CASE WHEN d.custodial THEN 'custody:' ELSE 'self:' END || p_net.code AS debit_name,
+            CASE
+                WHEN NOT d.custodial THEN 'received'
+                WHEN d.route = 'held' THEN 'held'
+                WHEN d.route <> 'matched' THEN 'suspense'
+                WHEN d.order_id IS NULL THEN 'available'
+                ELSE 'pending'
+            END AS credit_name,
+            CASE WHEN d.custodial AND d.route = 'matched' THEN coalesce(d.customer_ref, '') ELSE '' END AS owner,
+            CASE
+                WHEN d.custodial AND d.route = 'matched' AND d.customer_ref IS NOT NULL
+                    THEN (d.amount::numeric * m.fee_bps / 10000)::bigint
+                ELSE 0
+            END AS fee
+        FROM unnest(p_deposits.parties, p_deposits.ids) AS k (party_id, deposit_id)
+        JOIN usdtpay.deposit AS d ON d.party_id = k.party_id AND d.deposit_id = k.deposit_id
+        LEFT JOIN usdtpay.merchant AS m ON m.party_id = d.party_id
+        WHERE d.asset_id = 1 AND d.amount > 0
+    ), acc AS MATERIALIZED (
+        SELECT n.party_id, n.name, n.owner, usdtpay.account_open(n.party_id, 'USDT', n.name, n.owner) AS account_id
+        FROM (
+            SELECT dep.party_id, dep.debit_name AS name, '' AS owner FROM dep
+            UNION
+            SELECT dep.party_id, dep.credit_name, dep.owner FROM dep
+            UNION
+            SELECT dep.party_id, 'fee', '' FROM dep WHERE dep.fee > 0
+        ) AS n
+    ), line AS (
+        SELECT dep.party_id, dep.deposit_id, 0 AS no, d.account_id AS debit, c.account_id AS credit, dep.amount
+        FROM dep
+        JOIN acc AS d ON d.party_id = dep.party_id AND d.name = dep.debit_name AND d.owner = ''
+        JOIN acc AS c ON c.party_id = dep.party_id AND c.name = dep.credit_name AND c.owner = dep.owner
+        UNION ALL
+        SELECT dep.party_id, dep.deposit_id, 1, d.account_id, c.account_id, dep.fee
+        FROM dep
+        JOIN acc AS d ON d.party_id = dep.party_id AND d.name = 'available' AND d.owner = dep.owner
+        JOIN acc AS c ON c.party_id = dep.party_id AND c.name = 'fee' AND c.owner = ''
+        WHERE dep.fee > 0
+    )
+    SELECT
+        array_agg(l.party_id), array_agg('deposit:' || l.deposit_id), array_agg(l.debit), array_agg(l.credit),
+        array_agg(l.amount), array_agg('deposit'::usdtpay.journal_kind), array_agg('deposit:' || l.deposit_id),
+        array_agg(l.deposit_id)
+    INTO v_parties, v_keys, v_debits, v_credits, v_amounts, v_kinds, v_refs, v_line_deposits
+    FROM (SELECT line.* FROM line ORDER BY line.party_id, line.deposit_id, line.no) AS l;
+    UPDATE usdtpay.deposit AS d SET state = 'final', final_at = now(), journal_id = k.journal_id
+    FROM (
+        SELECT u.party_id, u.deposit_id, j.journal_id
+        FROM unnest(p_deposits.parties, p_deposits.ids) AS u (party_id, deposit_id)
+        LEFT JOIN (
+            SELECT v_line_deposits[b.ord] AS deposit_id, b.journal_id
+            FROM usdtpay.ledger_post_batch(v_parties, v_keys, v_debits, v_credits, v_amounts, v_kinds, v_refs, true) AS b
+        ) AS j ON j.deposit_id = u.deposit_id
+    ) AS k
+    WHERE d.party_id = k.party_id AND d.deposit_id = k.deposit_id;
+END;
+$$;
+COMMENT ON FUNCTION usdtpay_internal.deposit_credit(usdtpay.network, usdtpay_internal.pairs) IS
+'Posts one journal per deposit (what the chain holds against pending, the customer, suspense or held; self-custody against received) and marks them final.';
+
+CREATE OR REPLACE FUNCTION usdtpay_internal.deposit_announce(p_parties bigint [], p_deposits bigint [], p_state text) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_e record;
+BEGIN
+    IF p_deposits IS NULL THEN
+        RETURN;
+    END IF;
+    WITH told AS (
+        UPDATE usdtpay.deposit AS d SET event_seq = d.event_seq + 1
+        FROM unnest(p_parties, p_deposits) AS k (party_id, deposit_id)
+        WHERE d.party_id = k.party_id AND d.deposit_id = k.deposit_id
+        RETURNING d.*
+    )
+    SELECT
+        array_agg(t.party_id) AS parties, array_agg('deposit') AS objects, array_agg(t.deposit_id) AS ids,
+        array_agg(t.event_seq) AS sequences,
+        array_agg('deposit.' || CASE WHEN t.route = 'matched' THEN p_state ELSE t.route::text END) AS types,
+        array_agg(usdtpay_internal.deposit_json(t)::text) AS payloads
+    INTO v_e
+    FROM (SELECT told.* FROM told ORDER BY told.party_id, told.deposit_id) AS t;
+    PERFORM usdtpay_internal.event_insert(v_e.parties, v_e.objects, v_e.ids, v_e.sequences, v_e.types, v_e.payloads);
+END;
+$$;
+COMMENT ON FUNCTION usdtpay_internal.deposit_announce(bigint [], bigint [], text) IS
+'Writes an event for each deposit that belongs to a customer (deposit.seen, deposit.final) or was put aside (deposit.<route>).';
+
+CREATE OR REPLACE FUNCTION usdtpay_internal.deposit_json(p_deposit usdtpay.deposit) RETURNS json
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT json_build_object(
+        'object', 'deposit', 'id', p_deposit.deposit_id, 'state', p_deposit.state, 'route', p_deposit.route,
+        'network', n.code, 'token', t.symbol, 'contract', usdtpay.address_text(n.family, t.contract),
+        'amount', CASE WHEN p_deposit.asset_id IS NULL THEN NULL ELSE (p_deposit.amount / 1000000::numeric)::numeric(20, 6)::text END,
+        'amount_raw', p_deposit.amount_raw::text,
+        'tx_hash', CASE n.family WHEN 'evm' THEN '0x' ELSE '' END || encode(p_deposit.tx_hash, 'hex'),
+        'sender', usdtpay.address_text(n.family, p_deposit.sender), 'recipient', usdtpay.address_text(n.family, p_deposit.recipient),
+        'block_number', p_deposit.block_number, 'block_time', p_deposit.block_time,
+        'order_id', p_deposit.order_id, 'customer_ref', p_deposit.customer_ref
+    )
+    FROM usdtpay.network AS n, usdtpay.token AS t
+    WHERE n.network_id = p_deposit.network_id AND t.token_id = p_deposit.token_id
+$$;
+COMMENT ON FUNCTION usdtpay_internal.deposit_json(usdtpay.deposit) IS 'A deposit as events and order payloads show it; amounts are decimal strings.';
+
+CREATE OR REPLACE FUNCTION usdtpay.deposit_assign(p_key text, p_deposit bigint, p_order bigint, p_reason text, p_party text DEFAULT NULL)
+RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_party bigint;
+    v_deposit usdtpay.deposit;
+    v_id bigint;
+BEGIN
+    PERFORM usdtpay_internal.require_operator();
+    v_party := usdtpay_internal.party_acting(p_party);
+    v_id := usdtpay_internal.resolution_known(v_party, p_key, CASE WHEN p_order IS NULL THEN 'credit' ELSE 'assign' END, p_deposit, p_order);
+    IF v_id IS NOT NULL THEN
+        RETURN v_id;
+    END IF;
+    SELECT d.* INTO v_deposit FROM usdtpay.deposit AS d
+    WHERE d.party_id = v_party AND d.deposit_id = p_deposit FOR NO KEY UPDATE;
+    IF v_deposit.deposit_id IS NULL OR p_order IS NOT NULL AND NOT EXISTS (
+        SELECT FROM usdtpay.payment_order AS o WHERE o.party_id = v_party AND o.order_id = p_order
+    ) THEN
+        RAISE EXCEPTION USING ERRCODE = 'UP200',
+            MESSAGE = 'no such deposit or order', DETAIL = format('Deposit %s, order %s, party %s.', p_deposit, p_order, v_party),
+            HINT = 'Name the party the deposit belongs to with p_party.';
+    END IF;
+    IF v_deposit.state <> 'final' OR v_deposit.route = 'matched' OR v_deposit.journal_id IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'UP201',
+            MESSAGE = 'only final money in suspense can be resolved',
+            DETAIL = format('Deposit %s is %s and %s.', p_deposit, v_deposit.state, v_deposit.route),
+            HINT = 'Wait until it is final; deposits of watched-only tokens are never credited.';
+    END IF;
+    v_id := usdtpay_internal.resolution_add(
+        v_party, p_key, CASE WHEN p_order IS NULL THEN 'credit' ELSE 'assign' END, p_deposit, p_order, v_deposit.amount, p_reason
+    );
+    IF p_order IS NOT NULL THEN
+        PERFORM usdtpay_internal.order_lock(ROW(ARRAY[v_party], ARRAY[p_order])::usdtpay_internal.pairs);
+    END IF;
+    IF v_deposit.custodial THEN
+        PERFORM usdtpay.ledger_post(
+            v_party, 'resolution:' || v_id,
+            ARRAY[usdtpay.account_open(v_party, 'USDT', CASE v_deposit.route WHEN 'held' THEN 'held' ELSE 'suspense' END)],
+            ARRAY[usdtpay.account_open(v_party, 'USDT', CASE WHEN p_order IS NULL THEN 'available' ELSE 'pending' END)],
+            ARRAY[v_deposit.amount], 'adjust', 'deposit:' || p_deposit
+        );
+    END IF;
+    UPDATE usdtpay.deposit AS d SET route = 'matched', order_id = p_order, event_seq = d.event_seq + 1
+    WHERE d.party_id = v_party AND d.deposit_id = p_deposit RETURNING d.* INTO v_deposit;
+    PERFORM usdtpay_internal.event_insert(
+        ARRAY[v_party], ARRAY['deposit'], ARRAY[p_deposit], ARRAY[v_deposit.event_seq], ARRAY['deposit.resolved'],
+        ARRAY[usdtpay_internal.deposit_json(v_deposit)::text]
+    );
+    IF p_order IS NOT NULL THEN
+        UPDATE usdtpay.payment_order AS o SET manual = true WHERE o.party_id = v_party AND o.order_id = p_order;
+        PERFORM usdtpay_internal.order_advance(ARRAY[v_party], ARRAY[p_order]);
+    END IF;
+    RETURN v_id;
+END;
+$$;
+COMMENT ON FUNCTION usdtpay.deposit_assign(text, bigint, bigint, text, text) IS
+'A person''s decision about final money in suspense: pays p_order with it, or with a NULL order credits it to the party''s available balance. p_key is the idempotency key. Returns the resolution_id. Operators only. Errors: UP101, UP200, UP201, UP202.';
+
+CREATE OR REPLACE FUNCTION usdtpay_internal.resolution_known(
+    p_party bigint, p_key text, p_action text, p_deposit bigint, p_order bigint
+) RETURNS bigint
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_old usdtpay.resolution;
+BEGIN
+    IF coalesce(p_key, '') = '' THEN
+        RAISE EXCEPTION USING ERRCODE = 'UP000',
+            MESSAGE = 'a decision needs an idempotency key', HINT = 'Give a key of your own, for example a ticket number.';
+    END IF;
+    PERFORM pg_advisory_xact_lock(hashtextextended('usdtpay.resolution:' || p_key, p_party));
+    SELECT r.* INTO v_old FROM usdtpay.resolution AS r WHERE r.party_id = p_party AND r.key = p_key;
+    IF v_old.resolution_id IS NULL THEN
+        RETURN NULL;
+    END IF;
+    IF v_old.action = p_action AND v_old.deposit_id IS NOT DISTINCT FROM p_deposit AND v_old.order_id IS NOT DISTINCT FROM p_order THEN
+        RETURN v_old.resolution_id;
+    END IF;
+    RAISE EXCEPTION USING ERRCODE = 'UP202',
+        MESSAGE = 'that key belongs to another decision', DETAIL = format('Key is "%s", resolution %s.', p_key, v_old.resolution_id),
+        HINT = 'Use a new key for a new decision.';
+END;
+$$;
+COMMENT ON FUNCTION usdtpay_internal.resolution_known(bigint, text, text, bigint, bigint) IS
+'The resolution an idempotency key already stands for, NULL when it is new; one caller per key at a time. Errors: UP000, UP202.';
+
+CREATE OR REPLACE FUNCTION usdtpay_internal.resolution_add(
+    p_party bigint, p_key text, p_action text, p_deposit bigint, p_order bigint, p_amount bigint, p_reason text
+) RETURNS bigint
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_id bigint;
+BEGIN
+    IF coalesce(p_reason, '') = '' THEN
+        RAISE EXCEPTION USING ERRCODE = 'UP000',
+            MESSAGE = 'a decision needs a reason', HINT = 'Say in words why: the record stays for good.';
+    END IF;
+    INSERT INTO usdtpay.resolution (party_id, key, action, deposit_id, order_id, amount, reason, decided_by)
+    VALUES (p_party, p_key, p_action, p_deposit, p_order, p_amount, p_reason, usdtpay_internal.session_role())
+    RETURNING resolution_id INTO v_id;
+    RETURN v_id;
+END;
+$$;
+COMMENT ON FUNCTION usdtpay_internal.resolution_add(bigint, text, text, bigint, bigint, bigint, text) IS
+'Records a decision and returns its id. Error: UP000 without a reason.';

@@ -1,0 +1,330 @@
+-- Creating orders, giving them addresses, and what payers see.
+
+CREATE OR REPLACE FUNCTION usdtpay.order_create(
+    p_reference text, p_amount numeric, p_currency text DEFAULT 'USDT',
+    p_expires_in interval DEFAULT NULL, p_networks text [] DEFAULT NULL,
+    p_customer_ref text DEFAULT NULL, p_metadata jsonb DEFAULT NULL,
+    p_rate numeric DEFAULT NULL, p_rate_source text DEFAULT NULL, p_rate_at timestamptz DEFAULT NULL,
+    p_draft boolean DEFAULT false, p_party text DEFAULT NULL,
+    OUT order_id bigint, OUT state text, OUT amount numeric, OUT evm_address text, OUT tron_address text,
+    OUT expires_at timestamptz, OUT created boolean
+)
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_party bigint := usdtpay_internal.party_acting(p_party);
+    v_merchant usdtpay.merchant;
+    v_hash bigint;
+    v_order usdtpay.payment_order;
+BEGIN
+    v_hash := hashtextextended(
+        concat_ws(
+            '|', p_amount, p_currency, p_expires_in, array_to_string(p_networks, ','), p_customer_ref, p_metadata,
+            p_rate, p_rate_source, p_draft
+        ), 0
+    );
+    SELECT o.* INTO v_order FROM usdtpay.payment_order AS o WHERE o.party_id = v_party AND o.reference = p_reference;
+    created := v_order.order_id IS NULL;
+    IF created THEN
+        PERFORM usdtpay_internal.order_check(p_reference, p_expires_in, p_customer_ref, p_metadata);
+        SELECT m.* INTO v_merchant FROM usdtpay.merchant AS m WHERE m.party_id = v_party;
+        IF v_merchant.party_id IS NULL THEN
+            RAISE EXCEPTION USING ERRCODE = 'UP203',
+                MESSAGE = 'the party is no merchant', DETAIL = format('Party is %s.', v_party),
+                HINT = 'Create one with usdtpay.merchant_create.';
+        END IF;
+        v_order.party_id := v_party;
+        v_order.order_id := nextval('usdtpay_internal.order_seq');
+        v_order.reference := p_reference;
+        v_order.request_hash := v_hash;
+        v_order.asset_id := 1;
+        v_order.customer_ref := p_customer_ref;
+        v_order.metadata := p_metadata;
+        v_order.due := usdtpay_internal.order_price(p_amount, p_currency, p_rate);
+        IF p_currency <> 'USDT' THEN
+            v_order.price_amount := p_amount;
+            v_order.price_currency := p_currency;
+            v_order.rate := p_rate;
+            v_order.rate_source := coalesce(p_rate_source, 'caller');
+            v_order.rate_at := coalesce(p_rate_at, now());
+        END IF;
+        v_order.networks := usdtpay_internal.order_networks(v_party, coalesce(p_networks, v_merchant.networks));
+        v_order.created_at := now();
+        v_order.expires_at := now() + coalesce(p_expires_in, v_merchant.order_ttl);
+        IF NOT p_draft THEN
+            v_order := usdtpay_internal.order_addresses(v_order);
+        END IF;
+        INSERT INTO usdtpay.payment_order (
+            party_id, order_id, reference, request_hash, asset_id, state, due, underpay_tolerance, overpay_tolerance,
+            fee_bps, late_policy, overpay_policy, networks, evm_address, tron_address, created_at, expires_at,
+            price_amount, price_currency, rate, rate_source, rate_at, customer_ref, on_paid, on_paid_role, metadata
+        ) VALUES (
+            v_party, v_order.order_id, p_reference, v_hash, 1,
+            CASE WHEN p_draft THEN 'draft' ELSE 'pending' END::usdtpay.order_state, v_order.due,
+            v_merchant.underpay_tolerance, v_merchant.overpay_tolerance, v_merchant.fee_bps, v_merchant.late_policy,
+            v_merchant.overpay_policy, v_order.networks, v_order.evm_address, v_order.tron_address, v_order.created_at,
+            v_order.expires_at, v_order.price_amount, v_order.price_currency, v_order.rate, v_order.rate_source,
+            v_order.rate_at, p_customer_ref, v_merchant.on_paid, v_merchant.on_paid_role, p_metadata
+        )
+        ON CONFLICT ON CONSTRAINT payment_order_reference_key DO NOTHING;
+        IF NOT FOUND THEN -- somebody created it between our look and now: undo what we gave out
+            RAISE EXCEPTION USING ERRCODE = '40001',
+                MESSAGE = 'the same order is being created concurrently', DETAIL = format('Reference is "%s".', p_reference),
+                HINT = 'Repeat the call: it returns the order the other session created.';
+        END IF;
+        v_order.state := CASE WHEN p_draft THEN 'draft' ELSE 'pending' END;
+    ELSIF v_order.request_hash <> v_hash THEN
+        RAISE EXCEPTION USING ERRCODE = 'UP202',
+            MESSAGE = 'that reference belongs to an order with other parameters',
+            DETAIL = format('Reference is "%s", order %s.', p_reference, v_order.order_id),
+            HINT = 'A reference is an idempotency key: use a new one for a new order.';
+    END IF;
+    order_id := v_order.order_id;
+    state := v_order.state;
+    amount := round(v_order.due / 1000000::numeric, 6);
+    evm_address := usdtpay.address_text('evm', v_order.evm_address);
+    tron_address := usdtpay.address_text('tron', v_order.tron_address);
+    expires_at := v_order.expires_at;
+END;
+$$;
+COMMENT ON FUNCTION usdtpay.order_create(text, numeric, text, interval, text [], text, jsonb, numeric, text, timestamptz, boolean, text) IS
+'Creates a request to be paid, inside the caller''s transaction: a rollback leaves nothing behind. p_reference is the merchant''s order number and the idempotency key: the same call returns the first order (created = false), other parameters are UP202. p_amount is in p_currency; for another currency than USDT give p_rate, units of that currency for one USDT, and where it came from. p_expires_in defaults to the merchant''s order_ttl, p_networks to the merchant''s or to all enabled ones that have a wallet. p_draft keeps it without addresses and clock until order_open. Returns the amount to pay in USDT (with a shared wallet: a unique amount) and the addresses. Errors: UP000, UP004, UP1xx, UP202, UP203, UP204, 40001 when the same reference is created concurrently (repeat).';
+
+CREATE OR REPLACE FUNCTION usdtpay_internal.order_check(
+    p_reference text, p_expires_in interval, p_customer_ref text, p_metadata jsonb
+) RETURNS void
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF coalesce(p_reference, '') = '' OR length(p_reference) > 200 OR length(p_customer_ref) > 200 THEN
+        RAISE EXCEPTION USING ERRCODE = 'UP000',
+            MESSAGE = 'a reference has 1 to 200 characters',
+            DETAIL = format('Reference has %s, customer reference %s.', coalesce(length(p_reference), 0), coalesce(length(p_customer_ref), 0)),
+            HINT = 'Give your own order number as p_reference.';
+    END IF;
+    IF p_expires_in NOT BETWEEN interval '1 second' AND interval '90 days' THEN
+        RAISE EXCEPTION USING ERRCODE = 'UP000',
+            MESSAGE = 'an order lives 1 second to 90 days', DETAIL = format('Value is %s.', p_expires_in),
+            HINT = 'Give p_expires_in within these bounds, or leave it out.';
+    END IF;
+    IF length(p_metadata::text) > 8192 THEN
+        RAISE EXCEPTION USING ERRCODE = 'UP000',
+            MESSAGE = 'metadata is too long', DETAIL = format('It has %s characters, 8192 are allowed.', length(p_metadata::text)),
+            HINT = 'Keep large things in your own tables and give a reference.';
+    END IF;
+END;
+$$;
+COMMENT ON FUNCTION usdtpay_internal.order_check(text, interval, text, jsonb) IS 'Refuses malformed parameters of order_create with UP000.';
+
+CREATE OR REPLACE FUNCTION usdtpay_internal.order_price(p_amount numeric, p_currency text, p_rate numeric) RETURNS bigint
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_due bigint;
+BEGIN
+    IF p_currency = 'USDT' THEN
+        IF p_rate IS NOT NULL THEN
+            RAISE EXCEPTION USING ERRCODE = 'UP000',
+                MESSAGE = 'an order priced in USDT takes no rate', DETAIL = format('Rate is %s.', p_rate),
+                HINT = 'Leave p_rate out, or give p_currency.';
+        END IF;
+        v_due := usdtpay_internal.minor(p_amount, 6, 'amount');
+    ELSE
+        IF p_currency IS NULL OR p_currency !~ '^[A-Z]{3}$' OR p_rate IS NULL OR p_rate IN ('NaN', 'Infinity', '-Infinity')
+        OR p_rate <= 0 OR p_amount IS NULL OR p_amount IN ('NaN', 'Infinity', '-Infinity') OR p_amount <= 0 THEN
+            RAISE EXCEPTION USING ERRCODE = 'UP004',
+                MESSAGE = 'a fiat price needs a currency code, an amount and a rate',
+                DETAIL = format('Currency "%s", amount %s, rate %s.', p_currency, p_amount, p_rate),
+                HINT = 'p_rate is units of the currency for one USDT, for example 7.24 for CNY.';
+        END IF;
+        -- rounded up to a cent of a USDT's hundredth part: a payer types it, and it must not fall short
+        v_due := usdtpay_internal.minor(ceil(p_amount / p_rate * 10000) / 10000, 6, 'amount');
+    END IF;
+    IF v_due < 1 OR v_due > 1000000000000000 THEN
+        RAISE EXCEPTION USING ERRCODE = 'UP004',
+            MESSAGE = 'the amount is out of range', DETAIL = format('It is %s minor units.', v_due),
+            HINT = 'An order is worth 0.000001 to 1000000000 USDT.';
+    END IF;
+    RETURN v_due;
+END;
+$$;
+COMMENT ON FUNCTION usdtpay_internal.order_price(numeric, text, numeric) IS
+'Amount due in minor units of USDT; a fiat price is divided by the rate and rounded up to 0.0001 USDT. Errors: UP000, UP004.';
+
+CREATE OR REPLACE FUNCTION usdtpay_internal.order_networks(p_party bigint, p_codes text []) RETURNS integer []
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_ids integer[];
+BEGIN
+    SELECT array_agg(n.network_id ORDER BY n.network_id) INTO v_ids
+    FROM usdtpay.network AS n
+    WHERE n.enabled AND (p_codes IS NULL OR n.code = ANY (p_codes))
+    AND EXISTS (
+        SELECT FROM usdtpay.wallet AS w WHERE w.party_id IN (p_party, 1) AND w.family = n.family AND w.active
+    );
+    IF v_ids IS NULL OR cardinality(v_ids) < cardinality(ARRAY(SELECT DISTINCT unnest(p_codes))) THEN
+        RAISE EXCEPTION USING ERRCODE = 'UP203',
+            MESSAGE = 'a network is not enabled, or no wallet serves it',
+            DETAIL = format('Asked for: %s.', coalesce(array_to_string(p_codes, ', '), 'all')),
+            HINT = 'See usdtpay.network_status; enable networks with usdtpay.network_enable and add wallets with usdtpay.wallet_add.';
+    END IF;
+    RETURN v_ids;
+END;
+$$;
+COMMENT ON FUNCTION usdtpay_internal.order_networks(bigint, text []) IS
+'Ids of the networks an order can be paid on: enabled, served by a wallet, and among p_codes when given; UP203 when one of those is missing.';
+
+CREATE OR REPLACE FUNCTION usdtpay_internal.order_addresses(p_order usdtpay.payment_order) RETURNS usdtpay.payment_order
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_family text;
+    v_wallet usdtpay.wallet;
+    v_raw bytea;
+BEGIN
+    FOR v_family IN
+        SELECT DISTINCT n.family FROM usdtpay.network AS n WHERE n.network_id = ANY (p_order.networks) ORDER BY 1
+    LOOP
+        v_wallet := usdtpay_internal.wallet_choose(p_order.party_id, v_family);
+        CASE v_wallet.kind
+            WHEN 'xpub' THEN
+                v_raw := usdtpay_internal.address_give(v_wallet, p_order.party_id, p_order.order_id, NULL);
+            WHEN 'pool' THEN
+                v_raw := usdtpay_internal.address_borrow(v_wallet, p_order);
+            ELSE
+                SELECT s.raw, s.due INTO v_raw, p_order.due FROM usdtpay_internal.address_share(v_wallet, p_order) AS s;
+        END CASE;
+        IF v_family = 'evm' THEN
+            p_order.evm_address := v_raw;
+        ELSE
+            p_order.tron_address := v_raw;
+        END IF;
+    END LOOP;
+    RETURN p_order;
+END;
+$$;
+COMMENT ON FUNCTION usdtpay_internal.order_addresses(usdtpay.payment_order) IS
+'Gives an order one address per family of its networks, and with a shared wallet its unique amount; returns the order with them filled in.';
+
+CREATE OR REPLACE FUNCTION usdtpay_internal.address_borrow(p_wallet usdtpay.wallet, p_order usdtpay.payment_order) RETURNS bytea
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_until timestamptz := p_order.expires_at + p_wallet.quarantine;
+    v_address usdtpay.address;
+BEGIN
+    SELECT a.* INTO v_address FROM usdtpay.address AS a
+    WHERE a.wallet_id = p_wallet.wallet_id AND a.free_at <= p_order.created_at - interval '10 minutes'
+    ORDER BY a.free_at, a.idx LIMIT 1
+    FOR UPDATE SKIP LOCKED;
+    IF v_address.raw IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'UP204',
+            MESSAGE = 'every address of the pool is in use', DETAIL = format('Wallet is "%s".', p_wallet.code),
+            HINT = 'Import more addresses with usdtpay.wallet_add, or shorten the quarantine.';
+    END IF;
+    UPDATE usdtpay.address AS a SET free_at = v_until WHERE a.raw = v_address.raw AND a.family = v_address.family;
+    INSERT INTO usdtpay.address_claim (party_id, order_id, wallet_id, idx, amount, during)
+    VALUES (p_order.party_id, p_order.order_id, p_wallet.wallet_id, v_address.idx, 0, tstzrange(p_order.created_at - interval '10 minutes', v_until));
+    RETURN v_address.raw;
+END;
+$$;
+COMMENT ON FUNCTION usdtpay_internal.address_borrow(usdtpay.wallet, usdtpay.payment_order) IS
+'Reserves a free address of a pool for an order, quarantine included. Error: UP204 when none is free.';
+
+CREATE OR REPLACE FUNCTION usdtpay_internal.address_share(
+    p_wallet usdtpay.wallet, p_order usdtpay.payment_order, OUT raw bytea, OUT due bigint
+)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_during tstzrange := tstzrange(p_order.created_at - interval '10 minutes', p_order.expires_at + p_wallet.quarantine);
+    v_idx bigint;
+    v_try integer;
+BEGIN
+    -- amounts 0.0001 USDT apart, the nearest free one first; a concurrent taker only costs another try
+    FOR v_try IN 1..20 LOOP
+        SELECT a.raw, a.idx, p_order.due + 100 * k.step INTO raw, v_idx, due
+        FROM generate_series(0, 9999) AS k (step)
+        CROSS JOIN (SELECT s.raw, s.idx FROM usdtpay.address AS s WHERE s.wallet_id = p_wallet.wallet_id AND s.family = p_wallet.family) AS a
+        WHERE NOT EXISTS (
+            SELECT FROM usdtpay.address_claim AS c
+            WHERE int8range(c.wallet_id, c.wallet_id, '[]') && int8range(p_wallet.wallet_id, p_wallet.wallet_id, '[]')
+            AND int8range(c.idx, c.idx, '[]') && int8range(a.idx, a.idx, '[]')
+            AND int8range(c.amount, c.amount, '[]') && int8range(p_order.due + 100 * k.step, p_order.due + 100 * k.step, '[]')
+            AND c.during && v_during
+        )
+        ORDER BY k.step, a.idx
+        OFFSET (v_try - 1) * (v_try - 1) LIMIT 1;
+        EXIT WHEN raw IS NULL;
+        INSERT INTO usdtpay.address_claim (party_id, order_id, wallet_id, idx, amount, during)
+        VALUES (p_order.party_id, p_order.order_id, p_wallet.wallet_id, v_idx, due, v_during)
+        ON CONFLICT DO NOTHING;
+        IF FOUND THEN
+            RETURN;
+        END IF;
+    END LOOP;
+    RAISE EXCEPTION USING ERRCODE = 'UP204',
+        MESSAGE = 'no unique amount is free on the shared address',
+        DETAIL = format('Wallet is "%s", amount %s minor units.', p_wallet.code, p_order.due),
+        HINT = 'Add addresses to the wallet, shorten its quarantine, or use an xpub wallet.';
+END;
+$$;
+COMMENT ON FUNCTION usdtpay_internal.address_share(usdtpay.wallet, usdtpay.payment_order) IS
+'Reserves a unique amount (due plus k times 0.0001 USDT) on a shared address. The exclusion constraint of address_claim decides races. Error: UP204.';
+
+CREATE OR REPLACE FUNCTION usdtpay.payment_uri(
+    p_order bigint, p_network text, p_form text DEFAULT 'standard', p_party text DEFAULT NULL
+) RETURNS text
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_party bigint := usdtpay_internal.party_acting(p_party);
+    v_o record;
+BEGIN
+    SELECT
+        n.family, n.chain_id, t.contract, t.decimals, o.evm_address, o.tron_address,
+        greatest(o.due - o.seen, 0) AS open
+    INTO v_o
+    FROM usdtpay.payment_order AS o
+    JOIN usdtpay.network AS n ON n.network_id = ANY (o.networks) AND n.code = p_network
+    JOIN usdtpay.token AS t ON t.network_id = n.network_id AND t.asset_id = o.asset_id
+    WHERE o.party_id = v_party AND o.order_id = p_order
+    ORDER BY t.token_id LIMIT 1;
+    IF v_o.family IS NULL OR coalesce(v_o.evm_address, v_o.tron_address) IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'UP200',
+            MESSAGE = 'no such order on that network', DETAIL = format('Order is %s, network "%s".', p_order, p_network),
+            HINT = 'See usdtpay.payment_option for the networks of an order.';
+    END IF;
+    CASE
+        WHEN p_form = 'address' THEN
+            RETURN usdtpay.address_text(v_o.family, CASE v_o.family WHEN 'evm' THEN v_o.evm_address ELSE v_o.tron_address END);
+        WHEN p_form = 'standard' AND v_o.family = 'evm' THEN
+            RETURN format(
+                'ethereum:%s@%s/transfer?address=%s&uint256=%s', usdtpay.address_text('evm', v_o.contract), v_o.chain_id,
+                usdtpay.address_text('evm', v_o.evm_address), trim_scale(v_o.open * 10::numeric ^ (v_o.decimals - 6))
+            );
+        WHEN p_form IN ('standard', 'tron') AND v_o.family = 'tron' THEN
+            RETURN format('tron:%s', usdtpay.address_text('tron', v_o.tron_address));
+        WHEN p_form = 'tron_amount' AND v_o.family = 'tron' THEN
+            RETURN format(
+                'tron:%s?amount=%s&token=%s', usdtpay.address_text('tron', v_o.tron_address),
+                trim_scale(v_o.open / 1000000::numeric), usdtpay.address_text('tron', v_o.contract)
+            );
+        ELSE
+            RAISE EXCEPTION USING ERRCODE = 'UP000',
+                MESSAGE = 'no such form of a payment URI', DETAIL = format('Form is "%s", family %s.', p_form, v_o.family),
+                HINT = 'Forms are standard and address; on TRON also tron and tron_amount.';
+    END CASE;
+END;
+$$;
+COMMENT ON FUNCTION usdtpay.payment_uri(bigint, text, text, text) IS
+'What to put into the QR code of an order on a network: form standard is ERC-681 on EVM and tron:<address> on TRON; tron_amount adds amount and token for the wallets that read them; address is the bare address, which every wallet reads. The amount is what is still open. Errors: UP000, UP1xx, UP200.';

@@ -1,0 +1,214 @@
+-- Wallets and the addresses they give out.
+
+CREATE OR REPLACE FUNCTION usdtpay.wallet_add(
+    p_code text, p_kind text, p_family text, p_xpub text DEFAULT NULL,
+    p_addresses text [] DEFAULT NULL, p_quarantine interval DEFAULT NULL,
+    p_party text DEFAULT NULL
+) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_party bigint := usdtpay_internal.party_acting(p_party);
+    v_old usdtpay.wallet;
+    v_wallet bigint;
+BEGIN
+    IF coalesce(p_code, '') = '' OR p_kind IS NULL OR p_kind NOT IN ('xpub', 'pool', 'shared')
+    OR p_family IS NULL OR p_family NOT IN ('evm', 'tron') THEN
+        RAISE EXCEPTION USING ERRCODE = 'UP000',
+            MESSAGE = 'a wallet needs a code, a kind and a family',
+            DETAIL = format('Code "%s", kind "%s", family "%s".', p_code, p_kind, p_family),
+            HINT = 'Kinds are xpub, pool and shared; families are evm and tron.';
+    END IF;
+    IF (p_kind = 'xpub') <> (p_xpub IS NOT NULL) OR (p_kind = 'xpub') <> (p_addresses IS NULL) THEN
+        RAISE EXCEPTION USING ERRCODE = 'UP000',
+            MESSAGE = 'an xpub wallet takes an xpub, the others take addresses',
+            DETAIL = format('Kind is "%s".', p_kind),
+            HINT = 'Give p_xpub for kind xpub and p_addresses for pool and shared.';
+    END IF;
+    IF v_party = 1 THEN
+        PERFORM usdtpay_internal.require_operator();
+    END IF;
+    IF p_xpub IS NOT NULL THEN
+        PERFORM usdtpay.address_derive(p_xpub, p_family, 0);
+    END IF;
+    PERFORM pg_advisory_xact_lock(hashtextextended('usdtpay.wallet', v_party));
+    SELECT w.* INTO v_old FROM usdtpay.wallet AS w WHERE w.party_id = v_party AND w.code = p_code;
+    IF v_old.wallet_id IS NOT NULL THEN
+        IF (v_old.kind::text, v_old.family, coalesce(v_old.xpub, '')) = (p_kind, p_family, coalesce(p_xpub, '')) THEN
+            PERFORM usdtpay_internal.wallet_import(v_old, p_addresses);
+            RETURN v_old.wallet_id;
+        END IF;
+        RAISE EXCEPTION USING ERRCODE = 'UP202',
+            MESSAGE = 'that code names another wallet', DETAIL = format('Code is "%s".', p_code),
+            HINT = 'Repeat the call with the same kind, family and xpub, or choose another code.';
+    END IF;
+    IF p_xpub IS NOT NULL AND EXISTS (SELECT FROM usdtpay.wallet AS w WHERE w.xpub = p_xpub AND w.family = p_family) THEN
+        RAISE EXCEPTION USING ERRCODE = 'UP202',
+            MESSAGE = 'that xpub is in use already',
+            DETAIL = 'Two wallets of one xpub would give the same address out twice.',
+            HINT = 'Use another account of the hardware wallet (m/44''/60''/1'' and so on).';
+    END IF;
+    v_wallet := nextval('usdtpay_internal.wallet_seq');
+    INSERT INTO usdtpay.wallet (party_id, wallet_id, code, kind, family, xpub, custodial, quarantine)
+    VALUES (
+        v_party, v_wallet, p_code, p_kind::usdtpay.wallet_kind, p_family, p_xpub, v_party = 1,
+        coalesce(p_quarantine, '24 hours')
+    )
+    RETURNING * INTO v_old;
+    EXECUTE format('CREATE SEQUENCE usdtpay_internal.wallet_%s_index MINVALUE 0 START 0 MAXVALUE 2147483647', v_wallet);
+    PERFORM usdtpay_internal.wallet_import(v_old, p_addresses);
+    RETURN v_wallet;
+END;
+$$;
+COMMENT ON FUNCTION usdtpay.wallet_add(text, text, text, text, text [], interval, text) IS
+'Adds a source of addresses to a party (its own keys; party "platform": custodial, serving all) and returns its wallet_id. kind xpub: p_xpub is the account-level public key (m/44''/60''/n'' on EVM, m/44''/195''/n'' on TRON), addresses are xpub/0/index. kind pool: p_addresses, one open order each. kind shared: p_addresses, orders told apart by unique amounts. p_quarantine is how long a pool address or amount stays reserved after expiry. The code is the idempotency key; repeating a pool or shared call adds the addresses that are new. Errors: UP000, UP001, UP002, UP1xx, UP202.';
+
+CREATE OR REPLACE FUNCTION usdtpay_internal.wallet_import(p_wallet usdtpay.wallet, p_addresses text []) RETURNS integer
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_taken text;
+    v_added integer;
+BEGIN
+    IF p_addresses IS NULL THEN
+        RETURN 0;
+    END IF;
+    IF cardinality(p_addresses) = 0 OR array_position(p_addresses, NULL) IS NOT NULL OR cardinality(p_addresses) > 100000 THEN
+        RAISE EXCEPTION USING ERRCODE = 'UP000',
+            MESSAGE = 'a list of addresses is empty, too long or has holes',
+            DETAIL = format('It has %s elements.', cardinality(p_addresses)),
+            HINT = 'Give 1 to 100000 addresses.';
+    END IF;
+    SELECT t.address INTO v_taken
+    FROM unnest(p_addresses) AS t (address)
+    JOIN usdtpay.address AS a
+        ON a.raw = usdtpay.address_bytes(p_wallet.family, t.address) AND a.family = p_wallet.family
+    WHERE a.wallet_id <> p_wallet.wallet_id
+    LIMIT 1;
+    IF v_taken IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'UP202',
+            MESSAGE = 'an address is in use already', DETAIL = format('Address is %s.', v_taken),
+            HINT = 'An address can belong to one wallet only.';
+    END IF;
+    INSERT INTO usdtpay.address (raw, family, party_id, wallet_id, idx, custodial, free_at)
+    SELECT
+        n.raw, p_wallet.family, p_wallet.party_id, p_wallet.wallet_id,
+        nextval(format('usdtpay_internal.wallet_%s_index', p_wallet.wallet_id)::regclass), p_wallet.custodial,
+        CASE WHEN p_wallet.kind = 'pool' THEN '-infinity'::timestamptz END
+    FROM (
+        SELECT u.raw
+        FROM unnest(p_addresses) WITH ORDINALITY AS t (address, n)
+        CROSS JOIN LATERAL (SELECT usdtpay.address_bytes(p_wallet.family, t.address)) AS u (raw)
+        GROUP BY u.raw ORDER BY min(t.n)
+    ) AS n
+    WHERE NOT EXISTS (SELECT FROM usdtpay.address AS a WHERE a.raw = n.raw AND a.family = p_wallet.family);
+    GET DIAGNOSTICS v_added = ROW_COUNT;
+    RETURN v_added;
+END;
+$$;
+COMMENT ON FUNCTION usdtpay_internal.wallet_import(usdtpay.wallet, text []) IS
+'Adds the addresses of a pool or shared wallet that are new; refuses those of other wallets with UP202. Returns how many were added.';
+
+CREATE OR REPLACE FUNCTION usdtpay.wallet_close(p_code text, p_party text DEFAULT NULL) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_party bigint := usdtpay_internal.party_acting(p_party);
+BEGIN
+    IF v_party = 1 THEN
+        PERFORM usdtpay_internal.require_operator();
+    END IF;
+    UPDATE usdtpay.wallet AS w SET active = false WHERE w.party_id = v_party AND w.code = p_code AND w.active;
+    RETURN FOUND;
+END;
+$$;
+COMMENT ON FUNCTION usdtpay.wallet_close(text, text) IS
+'Stops giving out addresses of a wallet; those given out are watched for ever. True when it was active.';
+
+CREATE OR REPLACE FUNCTION usdtpay_internal.wallet_choose(p_party bigint, p_family text) RETURNS usdtpay.wallet
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT w FROM usdtpay.wallet AS w
+    WHERE w.party_id IN (p_party, 1) AND w.family = p_family AND w.active
+    ORDER BY w.party_id <> p_party, w.wallet_id
+    LIMIT 1
+$$;
+COMMENT ON FUNCTION usdtpay_internal.wallet_choose(bigint, text) IS
+'The wallet new addresses of a family come from: the party''s own oldest active one, else the platform''s; NULL when there is none.';
+
+CREATE OR REPLACE FUNCTION usdtpay_internal.address_give(
+    p_wallet usdtpay.wallet, p_party bigint, p_order bigint, p_customer text
+) RETURNS bytea
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_raw bytea;
+    v_idx bigint;
+BEGIN
+    LOOP
+        v_idx := nextval(('usdtpay_internal.wallet_' || p_wallet.wallet_id || '_index')::regclass);
+        BEGIN
+            v_raw := usdtpay_internal.address_derive_raw(p_wallet.xpub, v_idx);
+            EXIT;
+        EXCEPTION WHEN SQLSTATE 'UP005' THEN
+            NULL; -- BIP32: this index has no key (chance below 2^-127), the next one has
+        END;
+    END LOOP;
+    INSERT INTO usdtpay.address (raw, family, party_id, wallet_id, idx, order_id, custodial, customer_ref, given_at)
+    VALUES (v_raw, p_wallet.family, p_party, p_wallet.wallet_id, v_idx, p_order, p_wallet.custodial, p_customer, now());
+    RETURN v_raw;
+END;
+$$;
+COMMENT ON FUNCTION usdtpay_internal.address_give(usdtpay.wallet, bigint, bigint, text) IS
+'Derives the next address of an xpub wallet and starts watching it for an order or a customer.';
+
+CREATE OR REPLACE FUNCTION usdtpay.deposit_address(p_customer_ref text, p_network text, p_party text DEFAULT NULL) RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_party bigint := usdtpay_internal.party_acting(p_party);
+    v_family text;
+    v_wallet usdtpay.wallet;
+    v_raw bytea;
+BEGIN
+    IF coalesce(p_customer_ref, '') = '' OR length(p_customer_ref) > 200 THEN
+        RAISE EXCEPTION USING ERRCODE = 'UP000',
+            MESSAGE = 'a customer reference has 1 to 200 characters',
+            DETAIL = format('It has %s.', coalesce(length(p_customer_ref), 0)),
+            HINT = 'Use your own stable user id.';
+    END IF;
+    SELECT n.family INTO v_family FROM usdtpay.network AS n WHERE n.code = p_network AND n.enabled;
+    IF v_family IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'UP203',
+            MESSAGE = 'the network is not enabled', DETAIL = format('Network is "%s".', p_network),
+            HINT = 'See usdtpay.network_status; operators enable one with usdtpay.network_enable.';
+    END IF;
+    SELECT a.raw INTO v_raw FROM usdtpay.address AS a
+    WHERE a.party_id = v_party AND a.customer_ref = p_customer_ref AND a.family = v_family;
+    IF v_raw IS NULL THEN
+        PERFORM pg_advisory_xact_lock(hashtextextended('usdtpay.customer:' || v_family || ':' || p_customer_ref, v_party));
+        SELECT a.raw INTO v_raw FROM usdtpay.address AS a
+        WHERE a.party_id = v_party AND a.customer_ref = p_customer_ref AND a.family = v_family;
+    END IF;
+    IF v_raw IS NULL THEN
+        SELECT w.* INTO v_wallet FROM usdtpay.wallet AS w
+        WHERE w.party_id IN (v_party, 1) AND w.family = v_family AND w.active AND w.kind = 'xpub'
+        ORDER BY w.party_id <> v_party, w.wallet_id LIMIT 1;
+        IF v_wallet.wallet_id IS NULL THEN
+            RAISE EXCEPTION USING ERRCODE = 'UP203',
+                MESSAGE = 'there is no xpub wallet for that family', DETAIL = format('Family is "%s".', v_family),
+                HINT = 'Add one with usdtpay.wallet_add(code, ''xpub'', family, xpub).';
+        END IF;
+        v_raw := usdtpay_internal.address_give(v_wallet, v_party, NULL, p_customer_ref);
+    END IF;
+    RETURN usdtpay.address_text(v_family, v_raw);
+END;
+$$;
+COMMENT ON FUNCTION usdtpay.deposit_address(text, text, text) IS
+'The permanent address of a customer on a network (one per family: all EVM networks share it). Every deposit to it is credited to the customer''s own account. The same call returns the same address. Errors: UP000, UP1xx, UP203.';

@@ -19,6 +19,14 @@ int usdtpay_rpc_batch = 50;
 int usdtpay_rpc_max_bytes = 16 * 1024;
 int usdtpay_rpc_timeout = 10000;
 int usdtpay_scan_span = 50;
+bool usdtpay_webhook_allow_http = false;
+bool usdtpay_webhook_allow_private = false;
+int usdtpay_webhook_disable_after = 432000;
+int usdtpay_webhook_max_in_flight = 64;
+int usdtpay_webhook_max_per_endpoint = 8;
+char *usdtpay_webhook_ports = NULL;
+int usdtpay_webhook_retry_unit = 1000;
+int usdtpay_webhook_timeout = 10000;
 
 typedef enum GucKind
 {
@@ -76,6 +84,22 @@ static const GucRow guc_rows[] = {
 			"Longest wait for a node's answer."),
 	GUC_INT("usdtpay.scan_span", usdtpay_scan_span, 50, 1, 1000, PGC_SIGHUP, 0,
 			"Most blocks taken in with one transaction."),
+	GUC_BOOL("usdtpay.webhook_allow_http", usdtpay_webhook_allow_http, false, PGC_SUSET, 0,
+			 "Allows webhook addresses with http beside https."),
+	GUC_BOOL("usdtpay.webhook_allow_private", usdtpay_webhook_allow_private, false, PGC_SUSET, 0,
+			 "Allows webhooks to loopback and private addresses; for tests and demonstrations."),
+	GUC_INT("usdtpay.webhook_disable_after", usdtpay_webhook_disable_after, 432000, 1, 31536000,
+			PGC_SIGHUP, GUC_UNIT_S, "A webhook that has failed this long is disabled."),
+	GUC_INT("usdtpay.webhook_max_in_flight", usdtpay_webhook_max_in_flight, 64, 1, 256, PGC_SIGHUP, 0,
+			"Most webhook requests in flight."),
+	GUC_INT("usdtpay.webhook_max_per_endpoint", usdtpay_webhook_max_per_endpoint, 8, 1, 64, PGC_SIGHUP,
+			0, "Most requests in flight to one webhook."),
+	GUC_STRING("usdtpay.webhook_ports", usdtpay_webhook_ports, "443,80,8443", PGC_SUSET,
+			   GUC_LIST_INPUT, "Ports webhook addresses may use."),
+	GUC_INT("usdtpay.webhook_retry_unit", usdtpay_webhook_retry_unit, 1000, 1, 1000, PGC_SIGHUP,
+			GUC_UNIT_MS, "Length of a second in the webhook retry schedule; shorter for tests."),
+	GUC_INT("usdtpay.webhook_timeout", usdtpay_webhook_timeout, 10000, 100, 60000, PGC_SIGHUP,
+			GUC_UNIT_MS, "Longest a webhook request may take."),
 };
 /* clang-format on */
 

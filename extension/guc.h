@@ -14,6 +14,14 @@ extern int usdtpay_rpc_batch;
 extern int usdtpay_rpc_max_bytes;
 extern int usdtpay_rpc_timeout;
 extern int usdtpay_scan_span;
+extern bool usdtpay_webhook_allow_http;
+extern bool usdtpay_webhook_allow_private;
+extern int usdtpay_webhook_disable_after;
+extern int usdtpay_webhook_max_in_flight;
+extern int usdtpay_webhook_max_per_endpoint;
+extern char *usdtpay_webhook_ports;
+extern int usdtpay_webhook_retry_unit;
+extern int usdtpay_webhook_timeout;
 
 extern void usdtpay_guc_init(void);
 

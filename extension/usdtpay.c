@@ -7,6 +7,7 @@
 #include "fmgr.h"
 
 #include "guc.h"
+#include "wake.h"
 #include "worker.h"
 
 PG_MODULE_MAGIC;
@@ -17,5 +18,6 @@ void
 _PG_init(void)
 {
 	usdtpay_guc_init();
+	usdtpay_wake_init();
 	usdtpay_launcher_init();
 }

@@ -45,6 +45,7 @@ typedef struct LauncherDuty
 } LauncherDuty;
 
 static const LauncherDuty launcher_duties[] = {
+	{"courier", "usdtpay_courier_main"},
 	{NULL, NULL},
 };
 

@@ -56,6 +56,7 @@ extern void usdtpay_worker_fill(BackgroundWorker *bgw, const char *name, const c
 extern void usdtpay_launcher_init(void);
 
 extern PGDLLEXPORT void usdtpay_launcher_main(Datum arg);
+extern PGDLLEXPORT void usdtpay_courier_main(Datum arg);
 extern PGDLLEXPORT void usdtpay_keeper_main(Datum arg);
 extern PGDLLEXPORT void usdtpay_scanner_main(Datum arg);
 

@@ -38,9 +38,9 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_party bigint[] := '{}';
-    v_webhook bigint[] := '{}';
-    v_event bigint[] := '{}';
+    v_party bigint[] := array[]::bigint[];
+    v_webhook bigint[] := array[]::bigint[];
+    v_event bigint[] := array[]::bigint[];
     v_more_party bigint[];
     v_more_webhook bigint[];
     v_more_event bigint[];
@@ -128,11 +128,14 @@ CREATE OR REPLACE FUNCTION usdtpay_internal.courier_pause(p_attempt integer, p_r
 RETURNS interval
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
-RETURN greatest(
-    (array[5, 30, 120, 600, 1800, 3600, 7200, 14400, 28800, 43200, 86400, 86400])[p_attempt]
-    * (0.9 + 0.2 * pg_catalog.random()),
-    least(p_retry_after, 86400)
-) * p_unit * interval '1 millisecond';
+RETURN CASE WHEN p_attempt <= 12 THEN
+    greatest(
+        (array[5, 30, 120, 600, 1800, 3600, 7200, 14400, 28800, 43200, 86400, 86400])[p_attempt]
+        * (0.9 + 0.2 * pg_catalog.random()),
+        -- least() would take a missing Retry-After for the shortest day.
+        CASE WHEN p_retry_after > 86400 THEN 86400 ELSE p_retry_after END
+    ) * p_unit * interval '1 millisecond'
+END;
 COMMENT ON FUNCTION usdtpay_internal.courier_pause(integer, integer, integer) IS
 'How long to wait after the failed attempt number p_attempt: the schedule with 10 % jitter, at least Retry-After (seconds, capped at a day); NULL after the last one. p_unit is the length of a second in milliseconds.';
 

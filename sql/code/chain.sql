@@ -13,12 +13,11 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_net usdtpay.network;
-    v_cur usdtpay.chain_cursor;
+    v_net usdtpay.network := usdtpay_internal.network_get(p_network);
+    v_cur usdtpay.chain_cursor := usdtpay_internal.chain_lock(v_net);
     v_blocks usdtpay_internal.chain_span;
     v_rows usdtpay_internal.chain_row[];
 BEGIN
-    SELECT l.net, l.cur INTO v_net, v_cur FROM usdtpay_internal.chain_lock(p_network) AS l;
     IF v_cur.halted_at IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'UP402',
             MESSAGE = 'the network is halted', DETAIL = format('Network "%s": %s', p_network, v_cur.halt_reason),
@@ -68,25 +67,41 @@ $$;
 COMMENT ON FUNCTION usdtpay.chain_ingest(text, text, text, text, bigint []) IS
 'Takes raw node answers. p_headers: JSON array of block objects (EVM: eth_getBlockByNumber results; TRON: blocks of getblockbylimitnext); p_logs: JSON array of log objects of the watched contracts (TRON: one array of transaction infos per block). Everything is validated and a fault rejects the whole answer (UP400, UP401; UP404 when a bloom filter says logs are missing in blocks not listed in p_cleared). Mode tip: the blocks continue the tip cursor and create seen deposits; status ok, known (nothing new) or reorg (they do not link, nothing changed). Mode final: a second look at final+1..n, headers whole or only block n; status ok (credited, final cursor moved) or disagree (nothing changed). Mode rescan: a look at blocks already passed; missing deposits are recorded. Errors: UP000, UP200, UP4xx.';
 
-CREATE OR REPLACE FUNCTION usdtpay_internal.chain_lock(
-    p_network text, OUT net usdtpay.network, OUT cur usdtpay.chain_cursor
-)
-LANGUAGE plpgsql
+CREATE OR REPLACE FUNCTION usdtpay_internal.network_get(p_network text) RETURNS usdtpay.network
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    v_net usdtpay.network;
 BEGIN
-    SELECT n.* INTO net FROM usdtpay.network AS n WHERE n.code = p_network;
-    IF net.network_id IS NULL THEN
+    SELECT n.* INTO v_net FROM usdtpay.network AS n WHERE n.code = p_network;
+    IF v_net.network_id IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'UP200',
             MESSAGE = 'no such network', DETAIL = format('Network is "%s".', p_network),
             HINT = 'Enable it with usdtpay.network_enable.';
     END IF;
-    INSERT INTO usdtpay.chain_cursor (network_id) VALUES (net.network_id) ON CONFLICT DO NOTHING;
-    SELECT c.* INTO cur FROM usdtpay.chain_cursor AS c WHERE c.network_id = net.network_id FOR NO KEY UPDATE;
+    RETURN v_net;
 END;
 $$;
-COMMENT ON FUNCTION usdtpay_internal.chain_lock(text) IS
-'Locks a network for ingestion: one transaction at a time moves its cursors. Error: UP200.';
+COMMENT ON FUNCTION usdtpay_internal.network_get(text) IS 'A network by its code. Error: UP200.';
+
+CREATE OR REPLACE FUNCTION usdtpay_internal.chain_lock(p_net usdtpay.network) RETURNS usdtpay.chain_cursor
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_cur usdtpay.chain_cursor;
+BEGIN
+    SELECT c.* INTO v_cur FROM usdtpay.chain_cursor AS c WHERE c.network_id = p_net.network_id FOR NO KEY UPDATE;
+    IF v_cur.network_id IS NULL THEN
+        INSERT INTO usdtpay.chain_cursor (network_id) VALUES (p_net.network_id) ON CONFLICT DO NOTHING;
+        SELECT c.* INTO v_cur FROM usdtpay.chain_cursor AS c WHERE c.network_id = p_net.network_id FOR NO KEY UPDATE;
+    END IF;
+    RETURN v_cur;
+END;
+$$;
+COMMENT ON FUNCTION usdtpay_internal.chain_lock(usdtpay.network) IS
+'Locks a network for ingestion, one transaction at a time moves its cursors, and returns where they stand.';
 
 CREATE OR REPLACE FUNCTION usdtpay_internal.chain_span_read(p_net usdtpay.network, p_headers text)
 RETURNS usdtpay_internal.chain_span
@@ -321,13 +336,12 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_net usdtpay.network;
-    v_cur usdtpay.chain_cursor;
+    v_net usdtpay.network := usdtpay_internal.network_get(p_network);
+    v_cur usdtpay.chain_cursor := usdtpay_internal.chain_lock(v_net);
     v_time timestamptz;
     v_parties bigint[];
     v_orders bigint[];
 BEGIN
-    SELECT l.net, l.cur INTO v_net, v_cur FROM usdtpay_internal.chain_lock(p_network) AS l;
     IF p_number < v_cur.final_number OR p_number = v_cur.final_number AND p_hash <> v_cur.final_hash THEN
         PERFORM usdtpay_internal.chain_halt(
             p_network, format('reorganisation below final: ancestor %s, final %s', p_number, v_cur.final_number)

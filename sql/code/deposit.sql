@@ -244,7 +244,7 @@ BEGIN
         RETURNING d.*
     )
     SELECT
-        array_agg(t.party_id) AS parties, array_agg('deposit') AS objects, array_agg(t.deposit_id) AS ids,
+        array_agg(t.party_id) AS parties, array_agg('deposit'::text) AS objects, array_agg(t.deposit_id) AS ids,
         array_agg(t.event_seq) AS sequences,
         array_agg('deposit.' || CASE WHEN t.route = 'matched' THEN p_state ELSE t.route::text END) AS types,
         array_agg(usdtpay_internal.deposit_json(t)::text) AS payloads

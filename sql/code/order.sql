@@ -217,7 +217,7 @@ DECLARE
     v_e record;
 BEGIN
     SELECT
-        array_agg(e.party_id) AS parties, array_agg('order') AS objects, array_agg(e.order_id) AS ids,
+        array_agg(e.party_id) AS parties, array_agg('order'::text) AS objects, array_agg(e.order_id) AS ids,
         array_agg(e.sequence) AS sequences, array_agg(e.type) AS types, array_agg(e.payload) AS payloads
     INTO v_e
     FROM (
@@ -336,7 +336,6 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     v_moves usdtpay_internal.order_move[];
-    v_clock timestamptz;
 BEGIN
     -- no order can be due before the slowest enabled network's clock passed it, unless it is not payable there
     WITH clock AS (

@@ -73,7 +73,7 @@ BEGIN
                 MESSAGE = 'the same order is being created concurrently', DETAIL = format('Reference is "%s".', p_reference),
                 HINT = 'Repeat the call: it returns the order the other session created.';
         END IF;
-        v_order.state := CASE WHEN p_draft THEN 'draft' ELSE 'pending' END;
+        v_order.state := CASE WHEN p_draft THEN 'draft' ELSE 'pending' END::usdtpay.order_state;
     ELSIF v_order.request_hash <> v_hash THEN
         RAISE EXCEPTION USING ERRCODE = 'UP202',
             MESSAGE = 'that reference belongs to an order with other parameters',
@@ -247,7 +247,6 @@ AS $$
 DECLARE
     v_during tstzrange := tstzrange(p_order.created_at - interval '10 minutes', p_order.expires_at + p_wallet.quarantine);
     v_idx bigint;
-    v_try integer;
 BEGIN
     -- amounts 0.0001 USDT apart, the nearest free one first; a concurrent taker only costs another try
     FOR v_try IN 1..20 LOOP

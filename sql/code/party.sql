@@ -96,7 +96,7 @@ BEGIN
     FOREACH v_role IN ARRAY usdtpay_internal.role_names() LOOP
         IF NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.rolname = v_role) THEN
             EXECUTE format('CREATE ROLE %I NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS', v_role);
-            v_made := v_made || v_role;
+            v_made := array_append(v_made, v_role);
         ELSIF EXISTS (
             SELECT FROM pg_roles AS r
             WHERE r.rolname = v_role AND (r.rolsuper OR r.rolcreaterole OR r.rolcreatedb OR r.rolreplication OR r.rolbypassrls)

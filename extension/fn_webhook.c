@@ -5,9 +5,12 @@
  */
 #include "postgres.h"
 
+#include <time.h>
+
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/timestamp.h"
 
 #include "codec/webhook_sign.h"
 #include "errors.h"
@@ -18,7 +21,7 @@
 #define WEBHOOK_NEW_SECRET_LEN 32
 
 PG_FUNCTION_INFO_V1(usdtpay_webhook_sign_text);
-PG_FUNCTION_INFO_V1(usdtpay_webhook_signature_match);
+PG_FUNCTION_INFO_V1(usdtpay_webhook_verify);
 PG_FUNCTION_INFO_V1(usdtpay_webhook_url_check);
 PG_FUNCTION_INFO_V1(usdtpay_webhook_secret_new);
 PG_FUNCTION_INFO_V1(usdtpay_courier_wake);
@@ -60,14 +63,34 @@ usdtpay_webhook_sign_text(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(cstring_to_text(signature));
 }
 
-/* webhook_signature_match(secret, id, timestamp, body, signatures) → boolean. */
-Datum
-usdtpay_webhook_signature_match(PG_FUNCTION_ARGS)
+/* Tells whether a unix time is within the tolerance of now, either way. */
+static bool
+webhook_fresh(int64 timestamp, const Interval *tolerance)
 {
-	text *list = PG_GETARG_TEXT_PP(4);
-	char signature[USDTPAY_WEBHOOK_SIGNATURE_LEN + 1];
+	int64 now = (int64) time(NULL);
+	int64 days = (int64) tolerance->month * DAYS_PER_MONTH + tolerance->day;
+	int64 seconds = days * SECS_PER_DAY + tolerance->time / USECS_PER_SEC;
 
+	if (timestamp < 0 || seconds < 0)
+		return false;
+	return (timestamp > now ? timestamp - now : now - timestamp) <= seconds;
+}
+
+/* webhook_verify(secret, id, timestamp, body, signatures, tolerance) → boolean. */
+Datum
+usdtpay_webhook_verify(PG_FUNCTION_ARGS)
+{
+	char signature[USDTPAY_WEBHOOK_SIGNATURE_LEN + 1];
+	text *list;
+	int i;
+
+	for (i = 0; i < 5; i++)
+		if (PG_ARGISNULL(i))
+			PG_RETURN_BOOL(false);
+	list = PG_GETARG_TEXT_PP(4);
 	webhook_sign_arguments(signature, fcinfo);
+	if (!PG_ARGISNULL(5) && !webhook_fresh(PG_GETARG_INT64(2), PG_GETARG_INTERVAL_P(5)))
+		PG_RETURN_BOOL(false);
 	PG_RETURN_BOOL(usdtpay_webhook_listed(signature, VARDATA_ANY(list), VARSIZE_ANY_EXHDR(list)));
 }
 

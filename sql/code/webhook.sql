@@ -6,28 +6,14 @@ AS 'MODULE_PATHNAME', 'usdtpay_webhook_sign_text';
 COMMENT ON FUNCTION usdtpay.webhook_sign(text, text, bigint, text) IS
 'Signs a webhook as Standard Webhooks v1: HMAC-SHA256 over "id.timestamp.body", answered as v1,<base64>. p_secret is whsec_<base64> of 24 to 64 bytes, p_timestamp unix seconds. Error UP000. Example: SELECT usdtpay.webhook_sign(''whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'', ''evt_1'', 1614265330, ''{}'').';
 
-CREATE OR REPLACE FUNCTION usdtpay_internal.webhook_signature_match(
-    p_secret text, p_id text, p_timestamp bigint, p_body text, p_signature text
-) RETURNS boolean
-LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
-AS 'MODULE_PATHNAME', 'usdtpay_webhook_signature_match';
-COMMENT ON FUNCTION usdtpay_internal.webhook_signature_match(text, text, bigint, text, text) IS
-'Whether one signature of a space-separated list is right, compared in constant time; the timestamp''s age is not looked at.';
-
 CREATE OR REPLACE FUNCTION usdtpay.webhook_verify(
     p_secret text, p_id text, p_timestamp bigint, p_body text, p_signature text,
     p_tolerance interval DEFAULT '5 minutes'
 ) RETURNS boolean
-LANGUAGE sql STABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-RETURN coalesce(
-    usdtpay_internal.webhook_signature_match(p_secret, p_id, p_timestamp, p_body, p_signature)
-    AND (p_tolerance IS NULL
-         OR pg_catalog.abs(p_timestamp::numeric - pg_catalog.date_part('epoch', pg_catalog.now())::numeric)
-            <= pg_catalog.date_part('epoch', p_tolerance)::numeric),
-    false);
+LANGUAGE c STABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'usdtpay_webhook_verify';
 COMMENT ON FUNCTION usdtpay.webhook_verify(text, text, bigint, text, text, interval) IS
-'Whether a webhook is genuine and fresh: one v1 signature in the space-separated webhook-signature header is right (constant-time) and the timestamp is within the tolerance (NULL: any age). Anything NULL is false. Error UP000 for a malformed secret. Example: SELECT usdtpay.webhook_verify(secret, id, ts, body, signature).';
+'Whether a webhook is genuine and fresh: one v1 signature in the space-separated webhook-signature header is right (constant-time) and the timestamp is within the tolerance (NULL: any age). Anything else NULL is false. Error UP000 for a malformed secret. Example: SELECT usdtpay.webhook_verify(secret, id, ts, body, signature).';
 
 CREATE OR REPLACE FUNCTION usdtpay_internal.webhook_url_check(p_url text) RETURNS void
 LANGUAGE c VOLATILE STRICT

@@ -168,3 +168,12 @@ USING (party_id BETWEEN usdtpay_internal.visible_from() AND usdtpay_internal.vis
 ALTER TABLE usdtpay.hold ENABLE ROW LEVEL SECURITY;
 CREATE POLICY hold_tenant ON usdtpay.hold FOR SELECT
 USING (party_id BETWEEN usdtpay_internal.visible_from() AND usdtpay_internal.visible_to());
+
+CREATE FUNCTION usdtpay_internal.drop_guard() RETURNS event_trigger
+LANGUAGE c
+AS 'MODULE_PATHNAME', 'usdtpay_drop_guard';
+COMMENT ON FUNCTION usdtpay_internal.drop_guard() IS
+'Event trigger that refuses DROP EXTENSION (UP304) while the ledger has postings, unless usdtpay.allow_drop is on';
+CREATE EVENT TRIGGER usdtpay_drop_guard ON ddl_command_start
+WHEN TAG IN ('DROP EXTENSION') EXECUTE FUNCTION usdtpay_internal.drop_guard();
+COMMENT ON EVENT TRIGGER usdtpay_drop_guard IS 'Keeps DROP EXTENSION from destroying money records';

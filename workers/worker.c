@@ -325,9 +325,10 @@ worker_tick(void)
 	return pause;
 }
 
-/* Sleeps until the pause is over or the latch is set, waking often enough to leave in time. */
-static void
-worker_sleep(int pause)
+/* Sleeps until the pause is over or the latch is set, waking often enough to leave in time.
+ * No transaction may be open. */
+void
+usdtpay_worker_pause(int pause)
 {
 	TimestampTz until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), pause);
 
@@ -384,7 +385,7 @@ usdtpay_worker_main(const UsdtpayWorker *worker)
 		if (pause == USDTPAY_WORKER_DONE ||
 			(worker_gate == WORKER_GATE_ABSENT && !worker->resident))
 			proc_exit(0);
-		worker_sleep(worker_gate == WORKER_GATE_OPEN ? pause : WORKER_GATE_PAUSE_MS);
+		usdtpay_worker_pause(worker_gate == WORKER_GATE_OPEN ? pause : WORKER_GATE_PAUSE_MS);
 	}
 }
 

@@ -50,6 +50,7 @@ extern MemoryContext usdtpay_worker_context(void);
 extern bool usdtpay_worker_begin(void);
 extern void usdtpay_worker_commit(void);
 extern void usdtpay_worker_interrupts(void);
+extern void usdtpay_worker_pause(int pause);
 extern void usdtpay_worker_fill(BackgroundWorker *bgw, const char *name, const char *entry,
 								const UsdtpayWorkerPlace *place);
 

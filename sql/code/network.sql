@@ -302,7 +302,7 @@ BEGIN
     END IF;
     SELECT h.key INTO v_bad FROM jsonb_each(p_headers) AS h
     WHERE h.key !~ '^[A-Za-z0-9_-]{1,64}$' OR lower(h.key) IN ('content-type', 'content-length', 'host', 'transfer-encoding')
-    OR jsonb_typeof(h.value) <> 'string' OR (h.value #>> '{}') !~ '^[ -~]{0,4000}$'
+    OR jsonb_typeof(h.value) <> 'string' OR length(h.value #>> '{}') > 4000 OR (h.value #>> '{}') !~ '^[ -~]*$'
     LIMIT 1;
     IF v_bad IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'UP000',

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * provider.c: how often a node may be asked, when it rests, which one is asked next.
+ *
+ * The rate rises with every answer and falls with every refusal, within what the operator
+ * allows; a node that fails rests, longer each time; among nodes of the same priority the
+ * fastest is asked, now and then another one, so that the figures stay true.
+ */
+#include "postgres.h"
+
+#include "common/pg_prng.h"
+#include "utils/timestamp.h"
+
+#include "provider.h"
+
+#define PROVIDER_RATE_MIN      3.0
+#define PROVIDER_RATE_UP       1.05
+#define PROVIDER_RATE_DOWN     0.95
+#define PROVIDER_COOL_MIN_MS   100
+#define PROVIDER_COOL_MAX_MS   5000
+#define PROVIDER_COOL_HARD_MS  60000
+#define PROVIDER_REFUSED_MS    60000
+#define PROVIDER_EXPLORE       0.1
+#define PROVIDER_HEAD_STALE_MS 15000
+
+/* Gives a provider whose configuration is filled in its first state. */
+void
+usdtpay_provider_init(UsdtpayProvider *p)
+{
+	p->state = USDTPAY_PROVIDER_UNKNOWN;
+	p->rate = Max(Min(p->rate, p->max_rate), Min(PROVIDER_RATE_MIN, p->max_rate));
+	p->credit = 1;
+	p->credited_at = GetCurrentTimestamp();
+	p->batch = PG_INT16_MAX;
+	p->agreed = -1;
+}
+
+/* Tells whether a provider rests. */
+bool
+usdtpay_provider_cooling(const UsdtpayProvider *p, TimestampTz now)
+{
+	return p->cool_until > now;
+}
+
+/* Takes the right to send one request.  Returns: 0 when granted, else milliseconds to wait. */
+int
+usdtpay_provider_take(UsdtpayProvider *p, TimestampTz now)
+{
+	double burst = Max(1.0, p->rate / 2);
+
+	p->credit += (double) (now - p->credited_at) / USECS_PER_SEC * p->rate;
+	p->credit = Min(p->credit, burst);
+	p->credited_at = now;
+	if (p->credit < 1)
+		return (int) ((1 - p->credit) / p->rate * 1000) + 1;
+	p->credit -= 1;
+	p->requests++;
+	return 0;
+}
+
+/* Records a good answer. */
+void
+usdtpay_provider_worked(UsdtpayProvider *p, double elapsed_ms)
+{
+	p->ok_at = GetCurrentTimestamp();
+	p->latency_ms = p->latency_ms == 0 ? elapsed_ms : 0.8 * p->latency_ms + 0.2 * elapsed_ms;
+	p->rate = Min(p->rate * PROVIDER_RATE_UP, p->max_rate);
+	p->streak = 0;
+	p->cool_ms = 0;
+}
+
+/* Records a failure and lets the provider rest. */
+void
+usdtpay_provider_failed(UsdtpayProvider *p, UsdtpayRpcVerdict verdict, const char *what,
+						int64 retry_after_ms)
+{
+	p->error_at = GetCurrentTimestamp();
+	p->failures++;
+	p->streak++;
+	strlcpy(p->error, what, sizeof(p->error));
+	p->rate = Max(p->rate * PROVIDER_RATE_DOWN, Min(PROVIDER_RATE_MIN, p->max_rate));
+	p->cool_ms = p->cool_ms == 0 ? PROVIDER_COOL_MIN_MS
+								 : Min(p->cool_ms + p->cool_ms / 2, PROVIDER_COOL_MAX_MS);
+	if (verdict == USDTPAY_RPC_DENIED)
+		p->cool_ms = PROVIDER_COOL_HARD_MS;
+	p->cool_until = TimestampTzPlusMilliseconds(
+		p->error_at, Max(p->cool_ms, Min(retry_after_ms, PROVIDER_COOL_HARD_MS)));
+}
+
+/* Shuts a provider out that is on another chain or speaks of another token. */
+void
+usdtpay_provider_refuse(UsdtpayProvider *p, const char *what)
+{
+	usdtpay_provider_failed(p, USDTPAY_RPC_INVALID, what, -1);
+	p->state = USDTPAY_PROVIDER_REFUSED;
+	p->checked = false;
+	p->head = 0;
+	p->final = 0;
+	p->verify_at = TimestampTzPlusMilliseconds(p->error_at, PROVIDER_REFUSED_MS);
+}
+
+/* Tells whether a provider can be asked for blocks up to head and final. */
+static bool
+provider_fits(const UsdtpayProvider *p, int64 head, int64 final, TimestampTz now)
+{
+	return p->state == USDTPAY_PROVIDER_OK && !usdtpay_provider_cooling(p, now) &&
+		   p->head >= head && p->final >= final &&
+		   !TimestampDifferenceExceeds(p->head_at, now, PROVIDER_HEAD_STALE_MS);
+}
+
+/* Chooses a provider that has the blocks; except is a bit per provider already tried, avoid is
+ * taken only when there is no other.  Lowest priority first; within one, the fastest, or with
+ * a small chance any.  Returns: NULL when there is none. */
+UsdtpayProvider *
+usdtpay_provider_choose(UsdtpayProvider *all, int count, int64 head, int64 final, uint64 except,
+						const UsdtpayProvider *avoid)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	bool explore = pg_prng_double(&pg_global_prng_state) < PROVIDER_EXPLORE;
+	UsdtpayProvider *best = NULL;
+	UsdtpayProvider *last_resort = NULL;
+	int equals = 0;
+	int i;
+
+	for (i = 0; i < count; i++)
+	{
+		UsdtpayProvider *p = &all[i];
+
+		if ((except & (UINT64CONST(1) << i)) != 0 || !provider_fits(p, head, final, now))
+			continue;
+		if (p == avoid)
+		{
+			last_resort = p;
+			continue;
+		}
+		if (best != NULL && p->priority > best->priority)
+			continue;
+		if (best == NULL || p->priority < best->priority)
+		{
+			best = p;
+			equals = 1;
+			continue;
+		}
+		equals++;
+		if (explore ? pg_prng_double(&pg_global_prng_state) * equals < 1
+					: p->latency_ms < best->latency_ms)
+			best = p;
+	}
+	return best != NULL ? best : last_resort;
+}

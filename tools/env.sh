@@ -39,3 +39,29 @@ as_user() {
 	fi
 	exec "$@"
 }
+
+# project_files: every file of the project, committed or about to be; works without Git as well.
+project_files() {
+	if [ -e "$USDTPAY_ROOT/.git" ]; then
+		git -c safe.directory="$USDTPAY_ROOT" -C "$USDTPAY_ROOT" ls-files -co --exclude-standard |
+			while IFS= read -r f; do [ ! -f "$USDTPAY_ROOT/$f" ] || printf '%s\n' "$f"; done
+	else
+		(cd "$USDTPAY_ROOT" && find . -type f \
+			-not -path '*/node_modules/*' -not -path './build/*' \
+			-not -path './.cache/*' -not -name '*.o' -not -name '*.so') | sed 's,^\./,,'
+	fi | sort
+}
+
+# columns LIMIT FILE...: FILE:LINE of each line that is too wide; a tab is four columns.  In SQL a
+# line that is one long string is prose.
+columns() {
+	local limit=$1
+	shift
+	perl -CS -ne '
+		BEGIN { $limit = shift }
+		chomp; my $line = $_;
+		1 while $line =~ s/\t/" " x (4 - $-[0] % 4)/e;
+		print "$ARGV:$.\n" if length $line > $limit
+			&& !($ARGV =~ /\.(sql|spec)$/ && $line =~ /^\s*(\x27|COMMENT ON|\S+ = (\w+\()?\x27)/);
+		close ARGV if eof' "$limit" "$@"
+}

@@ -21,7 +21,8 @@ sub through
 {
 	my (@calls) = @_;
 	my $id   = 0;
-	my @body = map { { jsonrpc => '2.0', id => ++$id, method => $_->[0], params => $_->[1] } } @calls;
+	my @body = map { { jsonrpc => '2.0', id => ++$id, method => $_->[0], params => $_->[1] } }
+	  @calls;
 	return $http->post($proxy->url, { headers => { 'content-type' => 'application/json' },
 		content => encode_json(@body == 1 ? $body[0] : \@body) });
 }

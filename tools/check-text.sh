@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: PostgreSQL
+#
+# Checks what every text file of the project keeps: no machine's paths, no download addresses,
+# a licence line, lines that fit, no trailing space.  Prints each fault as FILE:LINE: what.
+set -euo pipefail
+# shellcheck source=tools/env.sh
+. "$(dirname "$0")/env.sh"
+cd "$USDTPAY_ROOT"
+faults=0
+
+complain() { # complain WHAT: every line of the input is a fault
+	local line
+	while IFS= read -r line; do
+		printf '%s: %s\n' "$line" "$1"
+		faults=$((faults + 1))
+	done
+}
+
+mapfile -t all < <(project_files | grep -v '^test/vectors/')
+mapfile -t source < <(printf '%s\n' "${all[@]}" |
+	grep -E '\.(c|h|pl|pm|mjs|js|sol|sh)$|^tools/|^\.ci/|^test/chain/node$')
+mapfile -t wide < <(printf '%s\n' "${source[@]}" "${all[@]}" |
+	grep -E '\.(c|h|pl|pm|mjs|js|sol|sh)$|^tools/|^\.ci/|(^|/)Makefile$' | sort -u)
+mapfile -t sql < <(printf '%s\n' "${all[@]}" | grep -E '\.(sql|spec)$')
+
+# Split so that this file does not match itself.
+rooted='wor''k|far''m|root|home/[a-z]+'
+registries="registry\.""npmjs|pypi\.""org/|deb\.debian\.""org"
+complain 'a path of somebody'\''s machine' < <(
+	grep -nE "(^|[\"' =:])/($rooted)/" "${all[@]}" | cut -d: -f1,2)
+complain 'an address of a package registry' < <(
+	grep -nE "\"resolv""ed\": *\"http|$registries" "${all[@]}" | cut -d: -f1,2)
+complain 'no licence line' < <(grep -L 'SPDX-License-Identifier: PostgreSQL' "${source[@]}")
+complain 'trailing space' < <(grep -nE '[ 	]+$' "${source[@]}" "${sql[@]}" | cut -d: -f1,2)
+complain 'a line of more than 100 columns' < <(columns 100 "${wide[@]}")
+# Prose inside a string may run on; statements may not.
+complain 'a line of more than 140 columns' < <(columns 140 "${sql[@]}")
+exit $((faults > 0))

@@ -38,8 +38,7 @@ hook_invoke(const char *function, Oid roleid, int64 order)
 	LOCAL_FCINFO(fcinfo, 1);
 
 	if (pg_proc_aclcheck(funcid, roleid, ACL_EXECUTE) != ACLCHECK_OK)
-		ereport(ERROR, (errcode(ERRCODE_UP_FORBIDDEN),
-						errmsg("the hook's role may not execute it"),
+		ereport(ERROR, (errcode(ERRCODE_UP_FORBIDDEN), errmsg("the hook's role may not execute it"),
 						errdetail("Function is %s.", function),
 						errhint("Grant EXECUTE on it to the role that set it.")));
 	fmgr_info(funcid, &flinfo);

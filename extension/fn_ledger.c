@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL
  *
- * fn_ledger.c: the SQL face of the posting engine.  Turns arguments into lines and journals into rows.
+ * fn_ledger.c: the SQL face of the posting engine.  Turns arguments into lines and journals into
+ * rows.
  */
 #include "postgres.h"
 
@@ -228,7 +229,8 @@ usdtpay_ledger_release(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(fn_post(fcinfo, &line, 1, false));
 }
 
-/* ledger_resolve(party[], key[], hold[], phase) → how many holds it resolved; the others were before. */
+/* ledger_resolve(party[], key[], hold[], phase) → how many holds it resolved; the others were
+ * before. */
 Datum
 usdtpay_ledger_resolve(PG_FUNCTION_ARGS)
 {

@@ -134,8 +134,9 @@ seal_take(SealLeaf *leaf, HeapTuple row, TupleDesc desc)
 	leaf->lines++;
 }
 
-/* journal_leaves(first, last) → (journal_id, party_id, postings, leaf), one row per journal whose number
- * lies in the range, in order.  The columns of the query fix the canonical form: do not reorder. */
+/* journal_leaves(first, last) → (journal_id, party_id, postings, leaf), one row per journal whose
+ * number lies in the range, in order.  The columns of the query fix the canonical form: do not
+ * reorder. */
 Datum
 usdtpay_journal_leaves(PG_FUNCTION_ARGS)
 {
@@ -245,8 +246,8 @@ usdtpay_merkle_path(PG_FUNCTION_ARGS)
 	PG_RETURN_ARRAYTYPE_P(construct_array(values, (int) length, BYTEAOID, -1, false, TYPALIGN_INT));
 }
 
-/* ledger_proof_check(leaf_hash, leaf_index, tree_size, audit_path, root) → boolean.  A value of a wrong
- * length is a proof that does not hold, not an error. */
+/* ledger_proof_check(leaf_hash, leaf_index, tree_size, audit_path, root) → boolean.  A value of a
+ * wrong length is a proof that does not hold, not an error. */
 Datum
 usdtpay_ledger_proof_check(PG_FUNCTION_ARGS)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL
  *
- * guc.c: every setting of the module, in one alphabetical table.  To add one: a variable here and in
- * guc.h, a row below, a paragraph in docs/settings.md.  Units go into flags (GUC_UNIT_MS …).
+ * guc.c: every setting of the module, in one alphabetical table.  To add one: a variable here and
+ * in guc.h, a row below, a paragraph in docs/settings.md.  Units go into flags (GUC_UNIT_MS …).
  */
 #include "postgres.h"
 
@@ -68,14 +68,15 @@ typedef struct GucRow
 static const GucRow guc_rows[] = {
 	GUC_BOOL("usdtpay.allow_drop", usdtpay_allow_drop, false, PGC_SUSET, 0,
 			 "Lets DROP EXTENSION usdtpay destroy a ledger that has postings."),
-	GUC_INT("usdtpay.block_retention", usdtpay_block_retention, 20000, 1000, 100000000, PGC_SIGHUP, 0,
+	GUC_INT("usdtpay.block_retention", usdtpay_block_retention, 20000, 1000, 100000000,
+			PGC_SIGHUP, 0,
 			"Blocks below the final one whose headers are kept."),
 	GUC_STRING("usdtpay.databases", usdtpay_databases, "postgres", PGC_SIGHUP, GUC_LIST_INPUT,
 			   "Databases in which the background workers run."),
 	GUC_INT("usdtpay.hook_timeout", usdtpay_hook_timeout, 2000, 0, 600000, PGC_SUSET, GUC_UNIT_MS,
 			"Longest run of an on_paid function inside settlement; 0 means no limit."),
 	GUC_BOOL("usdtpay.ledger_direct", usdtpay_ledger_direct, true, PGC_SUSET, 0,
-			 "Posts straight into the ledger's tables where they are plain; off takes the SQL path."),
+			 "Posts straight into the ledger's tables where they are plain; off takes SQL's path."),
 	GUC_INT("usdtpay.rpc_batch", usdtpay_rpc_batch, 50, 1, 1000, PGC_SIGHUP, 0,
 			"Most calls put into one request to a node."),
 	GUC_INT("usdtpay.rpc_max_bytes", usdtpay_rpc_max_bytes, 16 * 1024, 64, 256 * 1024, PGC_SIGHUP,
@@ -90,7 +91,8 @@ static const GucRow guc_rows[] = {
 			 "Allows webhooks to loopback and private addresses; for tests and demonstrations."),
 	GUC_INT("usdtpay.webhook_disable_after", usdtpay_webhook_disable_after, 432000, 1, 31536000,
 			PGC_SIGHUP, GUC_UNIT_S, "A webhook that has failed this long is disabled."),
-	GUC_INT("usdtpay.webhook_max_in_flight", usdtpay_webhook_max_in_flight, 64, 1, 256, PGC_SIGHUP, 0,
+	GUC_INT("usdtpay.webhook_max_in_flight", usdtpay_webhook_max_in_flight, 64, 1, 256,
+			PGC_SIGHUP, 0,
 			"Most webhook requests in flight."),
 	GUC_INT("usdtpay.webhook_max_per_endpoint", usdtpay_webhook_max_per_endpoint, 8, 1, 64, PGC_SIGHUP,
 			0, "Most requests in flight to one webhook."),

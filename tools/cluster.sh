@@ -35,6 +35,7 @@ cluster_start() {
 }
 
 # Durability is of no use to a cluster that is thrown away.
+# shellcheck disable=SC2034
 CLUSTER_FAST=("fsync = off" "synchronous_commit = off" "full_page_writes = off")
 
 cluster_database() { # cluster_database NAME [EXTENSION]...: creates it, with usdtpay

@@ -23,7 +23,7 @@ fi
 USDTPAY_SRC=$USDTPAY_RUN/src
 USDTPAY_PG=$USDTPAY_RUN/pg/lib/postgresql/$USDTPAY_PG_MAJOR
 USDTPAY_PG_CONFIG=$USDTPAY_PG/bin/pg_config
-export USDTPAY_RUN USDTPAY_SRC USDTPAY_PG
+export USDTPAY_RUN USDTPAY_SRC USDTPAY_PG USDTPAY_PG_CONFIG
 
 say() { printf '%s\n' "$*" >&2; }
 die() {
@@ -57,7 +57,7 @@ project_files() {
 columns() {
 	local limit=$1
 	shift
-	perl -CS -ne '
+	perl -CSD -ne '
 		BEGIN { $limit = shift }
 		chomp; my $line = $_;
 		1 while $line =~ s/\t/" " x (4 - $-[0] % 4)/e;

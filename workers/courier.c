@@ -352,7 +352,7 @@ courier_submit(CourierSend *send)
 	char signature[32 + COURIER_SIGNATURES];
 	/* An empty Expect keeps curl from waiting for 100 Continue. */
 	const char *headers[] = {"Content-Type: application/json",
-							 "User-Agent: usdtpay/" USDTPAY_VERSION,
+							 ("User-Agent: usdtpay/" USDTPAY_VERSION),
 							 "Expect:",
 							 id,
 							 stamp,

@@ -263,7 +263,7 @@ worker_jitter(int ms)
 static int
 worker_failed(ErrorData *edata)
 {
-	int pause = WORKER_BACKOFF_MIN_MS << Min(worker_streak, 6);
+	int pause = WORKER_BACKOFF_MIN_MS << Max(Min(worker_streak, 6), 0);
 
 	if (worker_streak == 0 || strcmp(worker_last_error, edata->message) != 0)
 		ereport(WARNING,

@@ -187,7 +187,7 @@ event_words(uint8_t words[EVENT_MAX_ARGS][32], const UsdtpayLog *log, int args, 
 bool
 usdtpay_event_decode(UsdtpayEvent *e, const UsdtpayLog *log, UsdtpayFamily family, UsdtpayFault *f)
 {
-	uint8_t words[EVENT_MAX_ARGS][32];
+	uint8_t words[EVENT_MAX_ARGS][32] = {{0}};
 	const EventShape *shape;
 
 	memset(e, 0, sizeof(*e));

@@ -173,6 +173,8 @@ usdtpay_span_emit(UsdtpaySpan *s, size_t c, const UsdtpayLog *log, UsdtpaySpanRo
 	if (event.kind == USDTPAY_EVENT_OTHER)
 		return true;
 	row->contract = s->contract[c];
+	/* Valid during the call below, which is all that reads it. */
+	/* cppcheck-suppress autoVariables */
 	row->event = &event;
 	row->ordinal = event.kind == USDTPAY_EVENT_TRANSFER ? s->ordinal[c]++ : 0;
 	return s->row(s->arg, row);

@@ -3,8 +3,8 @@
  * accounts.c: reads, locks and updates account rows.  Accounts are always visited in account_id
  * order, which is what keeps two posters from waiting for each other in a circle.
  *
- * Reading first and letting the update notice a newer version saves the lock's WAL record and a page
- * visit where accounts are rarely shared; locking first is for batches and for contended rows.
+ * Reading first and letting the update notice a newer version saves the lock's WAL record and a
+ * page visit where accounts are rarely shared; locking first is for batches and for contended rows.
  */
 #include "postgres.h"
 
@@ -231,8 +231,8 @@ account_fill(TupleTableSlot *slot, const LedgerAccount *account)
 }
 
 /* Updates one row.  Returns false when the version we computed from is no longer the newest, or is
- * being replaced; cannot happen for an owned row.  To wait is safe for an owned row, nobody is ahead
- * of us, and needed: without it our own lock counts as a conflict. */
+ * being replaced; cannot happen for an owned row.  To wait is safe for an owned row, nobody is
+ * ahead of us, and needed: without it our own lock counts as a conflict. */
 static bool
 account_update(LedgerBatch *batch, LedgerAccount *account, TupleTableSlot *slot)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: PostgreSQL
  *
  * engine.c: the direct lane.  Read or lock the accounts, decide in memory, update the accounts,
- * write the postings; all inside the caller's transaction, so a rollback to any savepoint undoes it.
+ * write the postings; all inside the caller's transaction, so a rollback to any savepoint undoes
+ * it.
  */
 #include "postgres.h"
 
@@ -33,8 +34,8 @@ ledger_snapshot_renew(LedgerBatch *batch)
 	batch->snapshot = RegisterSnapshot(GetLatestSnapshot());
 }
 
-/* Tells whether the batch may read first and lock only on conflict.  One strict journal may: each of
- * its accounts can be decided again without undoing another.  A hold must be seen under lock. */
+/* Tells whether the batch may read first and lock only on conflict.  One strict journal may: each
+ * of its accounts can be decided again without undoing another.  A hold must be seen under lock. */
 static bool
 engine_may_read(const LedgerBatch *batch)
 {
@@ -50,8 +51,9 @@ engine_lock(LedgerBatch *batch)
 	ledger_rules_apply(batch);
 }
 
-/* Decides the batch and updates the accounts.  After a conflict the rows updated so far are ours; one
- * more pass under lock overwrites them with totals and a journal number drawn after the lock. */
+/* Decides the batch and updates the accounts.  After a conflict the rows updated so far are ours;
+ * one more pass under lock overwrites them with totals and a journal number drawn after the
+ * lock. */
 static void
 engine_settle(LedgerBatch *batch)
 {

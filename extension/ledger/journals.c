@@ -123,8 +123,9 @@ ledger_journal_find(LedgerBatch *batch, LedgerJournal *journal)
 	return true;
 }
 
-/* Completes the lines that resolve a hold from the hold's own posting: accounts, and the amount where
- * the line leaves it open or may not choose.  hold_amount stays 0 for a hold that does not exist. */
+/* Completes the lines that resolve a hold from the hold's own posting: accounts, and the amount
+ * where the line leaves it open or may not choose.  hold_amount stays 0 for a hold that does not
+ * exist. */
 void
 ledger_holds_load(LedgerBatch *batch)
 {

@@ -2,16 +2,17 @@
  *
  * ledger.h: the posting engine.
  *
- * A batch is a list of lines (one posting each) grouped into journals.  Two lanes execute it under one
- * row-lock protocol: accounts in account_id order, tuple-level locks of strength NO KEY UPDATE.
+ * A batch is a list of lines (one posting each) grouped into journals.  Two lanes execute it under
+ * one row-lock protocol: accounts in account_id order, tuple-level locks of strength NO KEY UPDATE.
  *
  *   direct (engine.c)  reads and writes the heap itself; only READ COMMITTED, only plain tables
  *   plain  (plain.c)   calls the plpgsql twin; the fallback and the oracle of the tests
  *
- * Invariants: a transaction has its xid before it draws a journal number (the sealing horizon stands
- * on it); numbers are drawn after the accounts are locked or read at a snapshot whose staleness the
- * update detects, so the postings of one account carry rising numbers; a key is looked up at a
- * snapshot no older than the account rows, so two callers with one key and body cannot both post.
+ * Invariants: a transaction has its xid before it draws a journal number (the sealing horizon
+ * stands on it); numbers are drawn after the accounts are locked or read at a snapshot whose
+ * staleness the update detects, so the postings of one account carry rising numbers; a key is
+ * looked up at a snapshot no older than the account rows, so two callers with one key and body
+ * cannot both post.
  */
 #ifndef USDTPAY_LEDGER_H
 #define USDTPAY_LEDGER_H
@@ -53,8 +54,8 @@ typedef enum LedgerStatus
 
 extern const char *const ledger_status_names[];
 
-/* One posting.  The caller fills the first block; a line that resolves a hold leaves debit and credit
- * 0 (they are the hold's) and may leave amount 0 for all of it. */
+/* One posting.  The caller fills the first block; a line that resolves a hold leaves debit and
+ * credit 0 (they are the hold's) and may leave amount 0 for all of it. */
 typedef struct LedgerLine
 {
 	int64 party;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: PostgreSQL
  *
  * merkle.c: the RFC 6962 hash tree, level by level: neighbours are hashed in pairs and an odd last
- * node moves up unchanged, which gives exactly the tree the RFC defines by its largest power of two.
+ * node moves up unchanged, which gives exactly the tree the RFC defines by its largest power of
+ * two.
  */
 #include "ledger/merkle.h"
 

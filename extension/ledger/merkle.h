@@ -17,8 +17,8 @@ typedef struct MerkleHash
 	uint8_t bytes[MERKLE_HASH];
 } MerkleHash;
 
-/* Hashes a leaf's content: SHA-256(0x00 || data).  In: buffer[size], whose first byte is the caller's
- * room for the prefix. */
+/* Hashes a leaf's content: SHA-256(0x00 || data).  In: buffer[size], whose first byte is the
+ * caller's room for the prefix. */
 extern MerkleHash merkle_leaf(uint8_t *buffer, size_t size);
 
 /* Computes the root over count leaf hashes; the hash of nothing for none.  The leaves are used as

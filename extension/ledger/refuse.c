@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL
  *
- * refuse.c: says no.  A strict batch gets an error that names the account and the numbers; any other
- * gets the status back.
+ * refuse.c: says no.  A strict batch gets an error that names the account and the numbers; any
+ * other gets the status back.
  */
 #include "postgres.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: PostgreSQL
  *
  * rules.c: what a posting does to its two accounts, and when it may not.  Works on the account list
- * in memory, line by line in the caller's order, so later lines see what earlier ones did.  A journal
- * is all or nothing: when one line is refused, the earlier ones are taken back.
+ * in memory, line by line in the caller's order, so later lines see what earlier ones did.  A
+ * journal is all or nothing: when one line is refused, the earlier ones are taken back.
  */
 #include "postgres.h"
 
@@ -245,8 +245,9 @@ rules_decide(LedgerBatch *batch, LedgerJournal *journal, LedgerTotals *saved)
 	return rules_apply_lines(batch, journal, saved);
 }
 
-/* Decides every journal in order, from the accounts' base totals.  Out: statuses, journal numbers, the
- * lines' after and prev values, the accounts' new totals.  Strict batches raise the first refusal. */
+/* Decides every journal in order, from the accounts' base totals.  Out: statuses, journal numbers,
+ * the lines' after and prev values, the accounts' new totals.  Strict batches raise the first
+ * refusal. */
 void
 ledger_rules_apply(LedgerBatch *batch)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: PostgreSQL
  *
  * tables.c: opens the ledger's tables and decides whether the direct lane may touch them.  It may
- * when they are what the extension made: local heaps of the expected shape without partitions, rules,
- * foreign constraints or triggers that would have to fire.  Anything else is the plain lane's.
+ * when they are what the extension made: local heaps of the expected shape without partitions,
+ * rules, foreign constraints or triggers that would have to fire.  Anything else is the plain
+ * lane's.
  */
 #include "postgres.h"
 
@@ -112,7 +113,8 @@ table_is_plain(Relation rel, const TableShape *shape)
 		   !table_has_live_trigger(rel);
 }
 
-/* Opens one table with its indexes.  Returns false, with nothing left open, when it is not plain. */
+/* Opens one table with its indexes.  Returns false, with nothing left open, when it is not
+ * plain. */
 static bool
 table_open_plain(LedgerTable *table, const TableShape *shape)
 {

@@ -9,7 +9,7 @@ use UsdtPay::Test;
 my $db = usdtpay_cluster('main', extension => 0);
 
 sql($db, 'CREATE SCHEMA usdtpay');
-sql_fails($db, 'CREATE EXTENSION usdtpay', '42P06', 'a squatted schema makes CREATE EXTENSION fail');
+sql_fails($db, 'CREATE EXTENSION usdtpay', '42P06', 'a squatted schema is refused');
 sql($db, 'DROP SCHEMA usdtpay');
 
 sql($db, 'CREATE EXTENSION usdtpay');

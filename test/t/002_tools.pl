@@ -12,6 +12,7 @@ use UsdtPay::Test;
 
 use constant TO => '0x' . 'a' x 40;
 
+my $brief = JSON::PP::false;    # no transactions in the block
 my $anvil = UsdtPay::Anvil->start('--chain-id', 31337);
 my $proxy = UsdtPay::Proxy->start($anvil->url);
 my $http  = HTTP::Tiny->new(timeout => 3, max_redirect => 0, max_size => 10_000_000);
@@ -55,10 +56,10 @@ is(hex logs(address => $token)->[-1]{data}, 900_000, 'with its amount');
 
 subtest 'a reorganisation' => sub {
 	my $paid = $anvil->pay($token, TO, '1');
-	my $old  = $anvil->rpc('eth_getBlockByNumber', sprintf('0x%x', $paid->{block}), JSON::PP::false);
+	my $old  = $anvil->rpc('eth_getBlockByNumber', sprintf('0x%x', $paid->{block}), $brief);
 	$anvil->mine(1);
 	$anvil->reorg(2, 'keep');
-	is($anvil->rpc('eth_getBlockByHash', $old->{hash}, JSON::PP::false), undef,
+	is($anvil->rpc('eth_getBlockByHash', $old->{hash}, $brief), undef,
 		'the old block is gone');
 	is(hex $anvil->rpc('eth_getTransactionReceipt', $paid->{tx})->{blockNumber},
 		$paid->{block} + 1, 'the transaction stands in another block');
@@ -124,29 +125,29 @@ subtest 'lies' => sub {
 	my $head = $anvil->head;
 	my %lag  = (kind => 'lag', blocks => 3);
 	is(hex under({%lag}, sub { result([ eth_blockNumber => [] ]) }), $head - 3, 'a lagging head');
-	is(hex under({%lag}, sub { result([ eth_getBlockByNumber => [ 'latest', JSON::PP::false ] ]) })
+	is(hex under({%lag}, sub { result([ eth_getBlockByNumber => [ 'latest', $brief ] ]) })
 		->{number}, $head - 3, 'everywhere');
-	is(hex under({%lag}, sub { result([ eth_getBlockByNumber => [ 'finalized', JSON::PP::false ] ]) })
+	is(hex under({%lag}, sub { result([ eth_getBlockByNumber => [ 'finalized', $brief ] ]) })
 		->{number}, $head - 5, 'and a lagging finality');
 	is(under({%lag}, sub { result([ eth_getBlockByNumber => [ sprintf('0x%x', $head),
-		JSON::PP::false ] ]) }), undef, 'no block beyond it');
+		$brief ] ]) }), undef, 'no block beyond it');
 	is(hex under({ kind => 'chain-id', value => 5 }, sub { result([ eth_chainId => [] ]) }), 5,
 		'another chain');
 	my $list = sub { logs(address => $token) };
-	is(@{ under({ kind => 'drop-logs', address => $token, count => 1 }, $list) }, 10, 'one omitted');
+	is(@{ under({ kind => 'drop-logs', address => $token, count => 1 }, $list) }, 10, 'one left out');
 	is(@{ under({ kind => 'cap-logs', max => 4 }, $list) }, 4, 'cut off in silence');
 	is(@{ under({ kind => 'duplicate-logs' }, $list) }, 22, 'all twice');
-	is(hex under({ kind => 'alter-amount', add => 1 }, $list)->[-1]{data}, 900_001, 'another amount');
+	is(hex under({ kind => 'alter-amount', add => 1 }, $list)->[-1]{data}, 900_001, 'one unit more');
 	ok(under({ kind => 'removed-logs' }, $list)->[0]{removed}, 'removed');
 	is(hex under({ kind => 'unsorted-logs' }, $list)->[0]{data}, 900_000, 'unsorted');
-	is(under({ kind => 'wrong-block-hash' }, $list)->[0]{blockHash}, '0x' . 'ab' x 32, 'wrong block');
+	is(under({ kind => 'wrong-block-hash' }, $list)->[0]{blockHash}, '0x' . 'ab' x 32, 'misplaced');
 	is(under({ kind => 'set-log', set => { topics => [] } }, $list)->[0]{topics}[0], undef,
 		'a field of choice');
 	is(@{ under({ kind => 'drop-logs', tx => $first->{tx} },
 			sub { result([ eth_getTransactionReceipt => [ $first->{tx} ] ]) })->{logs} },
 		0, 'omitted from the receipt as well');
 	is(under({ kind => 'mutate', path => ['number'], value => '0xff' },
-			sub { result([ eth_getBlockByNumber => [ 'latest', JSON::PP::false ] ]) })->{number},
+			sub { result([ eth_getBlockByNumber => [ 'latest', $brief ] ]) })->{number},
 		'0xff', 'a place of choice');
 	is(under({ kind => 'result', value => 'x' }, sub { result([ eth_chainId => [] ]) }), 'x',
 		'an answer of choice');

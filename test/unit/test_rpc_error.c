@@ -29,13 +29,15 @@ static const Case cases[] = {
 	{"Infura, INFURA/infura issue 237", 200, -32602, "range 1000000 exceeds limit of 10000",
 	 USDTPAY_RPC_CHUNK, 10000, 1, 0},
 	{"Alchemy, 2K", 200, -32602,
-	 "Log response size exceeded. You can make eth_getLogs requests with up to a 2K block range and "
+	 "Log response size exceeded. You can make eth_getLogs requests with up to a 2K block range "
+	 "and "
 	 "no limit on the response size, or you can request any block range with a cap of 10K logs in "
 	 "the response. Based on your parameters and the response size limit, this block range should "
 	 "work: [0x0, 0xd043b8]",
 	 USDTPAY_RPC_RANGE, 0, 0, 0xd043b8},
 	{"Alchemy, 500", 200, -32600,
-	 "You can make eth_getLogs requests with up to a 500 block range. Based on your parameters, this "
+	 "You can make eth_getLogs requests with up to a 500 block range. Based on your parameters, "
+	 "this "
 	 "block range should work: [0x10, 0x203]",
 	 USDTPAY_RPC_RANGE, 0, 0x10, 0x203},
 	{"Alchemy, free tier", 200, -32600,
@@ -56,11 +58,10 @@ static const Case cases[] = {
 	{"jsonrpsee", 200, -32008, "Response is too big Exceeded max limit of 167772160",
 	 USDTPAY_RPC_RANGE, 0, 1, 0},
 	{"Base", 200, -32020, "backend response too large", USDTPAY_RPC_RANGE, 0, 1, 0},
-	{"Base", 503, -32011, "no backend is currently healthy to serve traffic", USDTPAY_RPC_RATE, 0, 1,
-	 0},
-	{"drpc", 200, -32000,
-	 "requested too many blocks from 100 to 20000, maximum is set to 2048", USDTPAY_RPC_CHUNK, 2048,
+	{"Base", 503, -32011, "no backend is currently healthy to serve traffic", USDTPAY_RPC_RATE, 0,
 	 1, 0},
+	{"drpc", 200, -32000, "requested too many blocks from 100 to 20000, maximum is set to 2048",
+	 USDTPAY_RPC_CHUNK, 2048, 1, 0},
 	{"drpc", 400, 35, "ranges over 10000 blocks are not supported on freetier", USDTPAY_RPC_CHUNK,
 	 10000, 1, 0},
 	{"Tenderly", 200, -32602, "range 9009594 is bigger than range limit 2000", USDTPAY_RPC_CHUNK,

@@ -303,7 +303,11 @@ BEGIN
     v_new := v_old;
     v_new.expires_at := now() + (v_old.expires_at - v_old.created_at);
     v_new.created_at := now();
-    v_new := usdtpay_internal.order_addresses(v_new);
+    v_new := usdtpay_internal.order_addresses(
+        v_new, usdtpay_internal.order_route(
+            v_old.party_id, ARRAY(SELECT n.code FROM usdtpay.network AS n WHERE n.network_id = ANY (v_old.networks))
+        )
+    );
     UPDATE usdtpay.payment_order AS o SET
         due = v_new.due, evm_address = v_new.evm_address, tron_address = v_new.tron_address,
         created_at = v_new.created_at, expires_at = v_new.expires_at

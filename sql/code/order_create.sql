@@ -15,6 +15,7 @@ AS $$
 DECLARE
     v_party bigint := usdtpay_internal.party_acting(p_party);
     v_merchant usdtpay.merchant;
+    v_route usdtpay_internal.order_route;
     v_hash bigint;
     v_order usdtpay.payment_order;
 BEGIN
@@ -49,11 +50,11 @@ BEGIN
             v_order.rate_source := coalesce(p_rate_source, 'caller');
             v_order.rate_at := coalesce(p_rate_at, now());
         END IF;
-        v_order.networks := usdtpay_internal.order_networks(v_party, coalesce(p_networks, v_merchant.networks));
+        v_route := usdtpay_internal.order_route(v_party, coalesce(p_networks, v_merchant.networks));
         v_order.created_at := now();
         v_order.expires_at := now() + coalesce(p_expires_in, v_merchant.order_ttl);
         IF NOT p_draft THEN
-            v_order := usdtpay_internal.order_addresses(v_order);
+            v_order := usdtpay_internal.order_addresses(v_order, v_route);
         END IF;
         INSERT INTO usdtpay.payment_order (
             party_id, order_id, reference, request_hash, asset_id, state, due, underpay_tolerance, overpay_tolerance,
@@ -63,7 +64,7 @@ BEGIN
             v_party, v_order.order_id, p_reference, v_hash, 1,
             CASE WHEN p_draft THEN 'draft' ELSE 'pending' END::usdtpay.order_state, v_order.due,
             v_merchant.underpay_tolerance, v_merchant.overpay_tolerance, v_merchant.fee_bps, v_merchant.late_policy,
-            v_merchant.overpay_policy, v_order.networks, v_order.evm_address, v_order.tron_address, v_order.created_at,
+            v_merchant.overpay_policy, v_route.networks, v_order.evm_address, v_order.tron_address, v_order.created_at,
             v_order.expires_at, v_order.price_amount, v_order.price_currency, v_order.rate, v_order.rate_source,
             v_order.rate_at, p_customer_ref, v_merchant.on_paid, v_merchant.on_paid_role, p_metadata
         )
@@ -154,44 +155,49 @@ $$;
 COMMENT ON FUNCTION usdtpay_internal.order_price(numeric, text, numeric) IS
 'Amount due in minor units of USDT; a fiat price is divided by the rate and rounded up to 0.0001 USDT. Errors: UP000, UP004.';
 
-CREATE OR REPLACE FUNCTION usdtpay_internal.order_networks(p_party bigint, p_codes text []) RETURNS integer []
+CREATE OR REPLACE FUNCTION usdtpay_internal.order_route(p_party bigint, p_codes text []) RETURNS usdtpay_internal.order_route
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_ids integer[];
+    v_route usdtpay_internal.order_route;
 BEGIN
-    SELECT array_agg(n.network_id ORDER BY n.network_id) INTO v_ids
+    SELECT
+        array_agg(n.network_id ORDER BY n.network_id),
+        (array_agg(w.wallet) FILTER (WHERE n.family = 'evm'))[1], (array_agg(w.wallet) FILTER (WHERE n.family = 'tron'))[1]
+    INTO v_route.networks, v_route.evm, v_route.tron
     FROM usdtpay.network AS n
-    WHERE n.enabled AND (p_codes IS NULL OR n.code = ANY (p_codes))
-    AND EXISTS (
-        SELECT FROM usdtpay.wallet AS w WHERE w.party_id IN (p_party, 1) AND w.family = n.family AND w.active
-    );
-    IF v_ids IS NULL OR cardinality(v_ids) < cardinality(ARRAY(SELECT DISTINCT unnest(p_codes))) THEN
+    CROSS JOIN LATERAL (
+        SELECT c AS wallet FROM usdtpay.wallet AS c
+        WHERE c.party_id IN (p_party, 1) AND c.family = n.family AND c.active
+        ORDER BY c.party_id <> p_party, c.wallet_id
+        LIMIT 1
+    ) AS w
+    WHERE n.enabled AND (p_codes IS NULL OR n.code = ANY (p_codes));
+    IF v_route.networks IS NULL
+    OR p_codes IS NOT NULL AND cardinality(v_route.networks) < cardinality(ARRAY(SELECT DISTINCT unnest(p_codes))) THEN
         RAISE EXCEPTION USING ERRCODE = 'UP203',
             MESSAGE = 'a network is not enabled, or no wallet serves it',
             DETAIL = format('Asked for: %s.', coalesce(array_to_string(p_codes, ', '), 'all')),
             HINT = 'See usdtpay.network_status; enable networks with usdtpay.network_enable and add wallets with usdtpay.wallet_add.';
     END IF;
-    RETURN v_ids;
+    RETURN v_route;
 END;
 $$;
-COMMENT ON FUNCTION usdtpay_internal.order_networks(bigint, text []) IS
-'Ids of the networks an order can be paid on: enabled, served by a wallet, and among p_codes when given; UP203 when one of those is missing.';
+COMMENT ON FUNCTION usdtpay_internal.order_route(bigint, text []) IS
+'Where an order can be paid: the enabled networks among p_codes (all when NULL) that a wallet serves, and per family the wallet addresses come from, the party''s own oldest active one before the platform''s. UP203 when a named network is missing.';
 
-CREATE OR REPLACE FUNCTION usdtpay_internal.order_addresses(p_order usdtpay.payment_order) RETURNS usdtpay.payment_order
+CREATE OR REPLACE FUNCTION usdtpay_internal.order_addresses(p_order usdtpay.payment_order, p_route usdtpay_internal.order_route)
+RETURNS usdtpay.payment_order
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_family text;
     v_wallet usdtpay.wallet;
     v_raw bytea;
 BEGIN
-    FOR v_family IN
-        SELECT DISTINCT n.family FROM usdtpay.network AS n WHERE n.network_id = ANY (p_order.networks) ORDER BY 1
-    LOOP
-        v_wallet := usdtpay_internal.wallet_choose(p_order.party_id, v_family);
+    FOREACH v_wallet IN ARRAY ARRAY[p_route.evm, p_route.tron] LOOP
+        CONTINUE WHEN v_wallet.wallet_id IS NULL;
         CASE v_wallet.kind
             WHEN 'xpub' THEN
                 v_raw := usdtpay_internal.address_give(v_wallet, p_order.party_id, p_order.order_id, NULL);
@@ -200,7 +206,7 @@ BEGIN
             ELSE
                 SELECT s.raw, s.due INTO v_raw, p_order.due FROM usdtpay_internal.address_share(v_wallet, p_order) AS s;
         END CASE;
-        IF v_family = 'evm' THEN
+        IF v_wallet.family = 'evm' THEN
             p_order.evm_address := v_raw;
         ELSE
             p_order.tron_address := v_raw;
@@ -209,7 +215,7 @@ BEGIN
     RETURN p_order;
 END;
 $$;
-COMMENT ON FUNCTION usdtpay_internal.order_addresses(usdtpay.payment_order) IS
+COMMENT ON FUNCTION usdtpay_internal.order_addresses(usdtpay.payment_order, usdtpay_internal.order_route) IS
 'Gives an order one address per family of its networks, and with a shared wallet its unique amount; returns the order with them filled in.';
 
 CREATE OR REPLACE FUNCTION usdtpay_internal.address_borrow(p_wallet usdtpay.wallet, p_order usdtpay.payment_order) RETURNS bytea

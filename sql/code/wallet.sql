@@ -128,18 +128,6 @@ $$;
 COMMENT ON FUNCTION usdtpay.wallet_close(text, text) IS
 'Stops giving out addresses of a wallet; those given out are watched for ever. True when it was active.';
 
-CREATE OR REPLACE FUNCTION usdtpay_internal.wallet_choose(p_party bigint, p_family text) RETURNS usdtpay.wallet
-LANGUAGE sql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT w FROM usdtpay.wallet AS w
-    WHERE w.party_id IN (p_party, 1) AND w.family = p_family AND w.active
-    ORDER BY w.party_id <> p_party, w.wallet_id
-    LIMIT 1
-$$;
-COMMENT ON FUNCTION usdtpay_internal.wallet_choose(bigint, text) IS
-'The wallet new addresses of a family come from: the party''s own oldest active one, else the platform''s; NULL when there is none.';
-
 CREATE OR REPLACE FUNCTION usdtpay_internal.address_give(
     p_wallet usdtpay.wallet, p_party bigint, p_order bigint, p_customer text
 ) RETURNS bytea
@@ -150,15 +138,9 @@ DECLARE
     v_raw bytea;
     v_idx bigint;
 BEGIN
-    LOOP
-        v_idx := nextval(('usdtpay_internal.wallet_' || p_wallet.wallet_id || '_index')::regclass);
-        BEGIN
-            v_raw := usdtpay_internal.address_derive_raw(p_wallet.xpub, v_idx);
-            EXIT;
-        EXCEPTION WHEN SQLSTATE 'UP005' THEN
-            NULL; -- BIP32: this index has no key (chance below 2^-127), the next one has
-        END;
-    END LOOP;
+    -- an index without a key (BIP32; chance below 2^-127) raises; the sequence has moved on, so a repeat works
+    v_idx := nextval(('usdtpay_internal.wallet_' || p_wallet.wallet_id || '_index')::regclass);
+    v_raw := usdtpay_internal.address_derive_raw(p_wallet.xpub, v_idx);
     INSERT INTO usdtpay.address (raw, family, party_id, wallet_id, idx, order_id, custodial, customer_ref, given_at)
     VALUES (v_raw, p_wallet.family, p_party, p_wallet.wallet_id, v_idx, p_order, p_wallet.custodial, p_customer, now());
     RETURN v_raw;

@@ -1,33 +1,52 @@
 -- What the courier does in the database: claim in one transaction, record in another, repair what a
 -- crash left.  Claiming and recording exclude each other by an advisory transaction lock, so parking
 -- behind an older delivery and unparking when it is done cannot miss each other.
+--
+-- The queue is empty at one moment and long at the next, so statistics about it are always wrong, and
+-- a plan made while it was empty may walk the wrong index when it is long.  Therefore each probe
+-- asks for rows in the order of one index, with everything else switched off: there is one plan.
 
 CREATE OR REPLACE FUNCTION usdtpay_internal.delivery_hooks() RETURNS TABLE (party_id bigint, webhook_id bigint)
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET enable_sort = off
+SET enable_incremental_sort = off
+SET jit = off
+AS $$
+#variable_conflict use_column
+BEGIN
     -- A skip scan: one index probe per webhook that has something queued, none for the idle ones.
+    RETURN QUERY
     WITH RECURSIVE hook AS (
         (SELECT d.party_id, d.webhook_id FROM usdtpay_internal.delivery AS d
-          WHERE d.state IN ('queued', 'retrying') ORDER BY d.party_id, d.webhook_id LIMIT 1)
+          WHERE d.state IN ('queued', 'retrying')
+          ORDER BY d.party_id, d.webhook_id, d.next_at, d.event_id LIMIT 1)
         UNION ALL
         SELECT n.party_id, n.webhook_id
           FROM hook AS h
          CROSS JOIN LATERAL (
              SELECT d.party_id, d.webhook_id FROM usdtpay_internal.delivery AS d
               WHERE d.state IN ('queued', 'retrying') AND (d.party_id, d.webhook_id) > (h.party_id, h.webhook_id)
-              ORDER BY d.party_id, d.webhook_id LIMIT 1) AS n
+              ORDER BY d.party_id, d.webhook_id, d.next_at, d.event_id LIMIT 1) AS n
     )
     SELECT h.party_id, h.webhook_id FROM hook AS h;
-END;
+END
+$$;
 COMMENT ON FUNCTION usdtpay_internal.delivery_hooks() IS 'The webhooks that have deliveries waiting';
 
 CREATE OR REPLACE FUNCTION usdtpay_internal.courier_lock() RETURNS void
-LANGUAGE sql VOLATILE
+LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-    SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtext('usdtpay courier'), 0);
-END;
+AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtext('usdtpay courier'), 0);
+END
+$$;
 COMMENT ON FUNCTION usdtpay_internal.courier_lock() IS 'Held while claiming, recording and repairing';
 
 CREATE OR REPLACE FUNCTION usdtpay_internal.courier_claim(p_limit integer, p_per_webhook integer, p_lease interval)
@@ -36,14 +55,24 @@ RETURNS TABLE (
 )
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET enable_sort = off
+SET enable_incremental_sort = off
+SET jit = off
 AS $$
 DECLARE
     v_party bigint[] := array[]::bigint[];
     v_webhook bigint[] := array[]::bigint[];
     v_event bigint[] := array[]::bigint[];
+    v_attempt integer[] := array[]::integer[];
     v_more_party bigint[];
     v_more_webhook bigint[];
     v_more_event bigint[];
+    v_more_attempt integer[];
     v_left bigint := p_limit;
     v_parked bigint;
     v_now timestamptz;
@@ -56,8 +85,10 @@ BEGIN
             SELECT c.party_id, c.webhook_id, c.event_id, c.object, c.object_id, r.room
               FROM (
                   SELECT h.party_id, h.webhook_id, p_per_webhook - (
-                      SELECT count(*) FROM usdtpay_internal.delivery AS s
-                       WHERE s.party_id = h.party_id AND s.webhook_id = h.webhook_id AND s.state = 'sending') AS room
+                      SELECT count(*) FROM (
+                          SELECT FROM usdtpay_internal.delivery AS s
+                           WHERE s.party_id = h.party_id AND s.webhook_id = h.webhook_id AND s.state = 'sending'
+                           ORDER BY s.lease_until LIMIT p_per_webhook) AS s) AS room
                     FROM usdtpay_internal.delivery_hooks() AS h
                     JOIN usdtpay.webhook AS w ON w.party_id = h.party_id AND w.webhook_id = h.webhook_id
                    WHERE w.state = 'enabled'
@@ -71,11 +102,13 @@ BEGIN
              ) AS c
              WHERE r.room > 0
         ), judged AS MATERIALIZED (
-            SELECT c.*, EXISTS (
-                SELECT FROM usdtpay_internal.delivery AS o
-                 WHERE o.party_id = c.party_id AND o.webhook_id = c.webhook_id AND o.object_id = c.object_id
-                   AND o.object = c.object AND o.event_id < c.event_id
-                   AND o.state IN ('queued', 'sending', 'retrying')) AS waits
+            -- The object's oldest open delivery exists: at the latest it is this one.
+            SELECT c.*, c.event_id > (
+                SELECT o.event_id FROM usdtpay_internal.delivery AS o
+                 WHERE (o.party_id, o.webhook_id, o.object_id, o.object, o.event_id)
+                       >= (c.party_id, c.webhook_id, c.object_id, c.object, 0)
+                   AND o.state IN ('queued', 'sending', 'retrying')
+                 ORDER BY o.party_id, o.webhook_id, o.object_id, o.object, o.event_id LIMIT 1) AS waits
               FROM due AS c
         ), parked AS (
             UPDATE usdtpay_internal.delivery AS d SET next_at = 'infinity'
@@ -93,31 +126,31 @@ BEGIN
                SET state = 'sending', attempts = d.attempts + 1, lease_until = v_now + p_lease
               FROM chosen AS c
              WHERE d.party_id = c.party_id AND d.webhook_id = c.webhook_id AND d.event_id = c.event_id
-            RETURNING d.party_id, d.webhook_id, d.event_id
+            RETURNING d.party_id, d.webhook_id, d.event_id, d.attempts
         )
         SELECT
-            array_agg(t.party_id), array_agg(t.webhook_id), array_agg(t.event_id),
+            array_agg(t.party_id), array_agg(t.webhook_id), array_agg(t.event_id), array_agg(t.attempts),
             v_left - count(*), (SELECT count(*) FROM parked)
-          INTO v_more_party, v_more_webhook, v_more_event, v_left, v_parked
+          INTO v_more_party, v_more_webhook, v_more_event, v_more_attempt, v_left, v_parked
           FROM taken AS t;
         v_party := v_party || v_more_party;
         v_webhook := v_webhook || v_more_webhook;
         v_event := v_event || v_more_event;
+        v_attempt := v_attempt || v_more_attempt;
         EXIT WHEN v_left <= 0 OR v_parked = 0;
     END LOOP;
     RETURN QUERY
     SELECT
-        d.party_id, d.webhook_id, d.event_id, d.attempts, w.url,
+        k.party_id, k.webhook_id, k.event_id, k.attempt, w.url,
         array(SELECT s.secret FROM usdtpay_internal.webhook_secret AS s
-               WHERE s.party_id = d.party_id AND s.webhook_id = d.webhook_id
+               WHERE s.party_id = k.party_id AND s.webhook_id = k.webhook_id
                  AND (s.expires_at IS NULL OR s.expires_at > v_now)
                ORDER BY s.secret_no DESC LIMIT 2),
-        e.payload
-      FROM unnest(v_party, v_webhook, v_event) AS k (party_id, webhook_id, event_id)
-      JOIN usdtpay_internal.delivery AS d
-        ON d.party_id = k.party_id AND d.webhook_id = k.webhook_id AND d.event_id = k.event_id
+        (SELECT e.payload FROM usdtpay.event AS e
+          WHERE (e.party_id, e.event_id) >= (k.party_id, k.event_id)
+          ORDER BY e.party_id, e.event_id LIMIT 1)
+      FROM unnest(v_party, v_webhook, v_event, v_attempt) AS k (party_id, webhook_id, event_id, attempt)
       JOIN usdtpay.webhook AS w ON w.party_id = k.party_id AND w.webhook_id = k.webhook_id
-      JOIN usdtpay.event AS e ON e.party_id = k.party_id AND e.event_id = k.event_id
      ORDER BY k.event_id;
 END
 $$;
@@ -139,25 +172,41 @@ END;
 COMMENT ON FUNCTION usdtpay_internal.courier_pause(integer, integer, integer) IS
 'How long to wait after the failed attempt number p_attempt: the schedule with 10 % jitter, at least Retry-After (seconds, capped at a day); NULL after the last one. p_unit is the length of a second in milliseconds.';
 
-CREATE OR REPLACE FUNCTION usdtpay_internal.courier_unpark(p_party bigint[], p_webhook bigint[], p_event bigint[])
-RETURNS void
-LANGUAGE sql VOLATILE
+CREATE OR REPLACE FUNCTION usdtpay_internal.courier_unpark(
+    p_party bigint[], p_webhook bigint[], p_object_id bigint[], p_object text[]
+) RETURNS void
+LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET enable_sort = off
+SET enable_incremental_sort = off
+SET jit = off
+AS $$
+BEGIN
     UPDATE usdtpay_internal.delivery AS d SET next_at = clock_timestamp()
-      FROM unnest(p_party, p_webhook, p_event) AS k (party_id, webhook_id, event_id)
-      JOIN usdtpay_internal.delivery AS f
-        ON f.party_id = k.party_id AND f.webhook_id = k.webhook_id AND f.event_id = k.event_id
-     CROSS JOIN LATERAL (
-         SELECT o.event_id FROM usdtpay_internal.delivery AS o
-          WHERE o.party_id = f.party_id AND o.webhook_id = f.webhook_id AND o.object_id = f.object_id
-            AND o.object = f.object AND o.state IN ('queued', 'sending', 'retrying')
-          ORDER BY o.event_id LIMIT 1) AS n
-     WHERE d.party_id = f.party_id AND d.webhook_id = f.webhook_id AND d.event_id = n.event_id
+      FROM (
+          SELECT o.party_id, o.webhook_id, o.event_id
+            FROM unnest(p_party, p_webhook, p_object_id, p_object) AS k (party_id, webhook_id, object_id, object)
+           CROSS JOIN LATERAL (
+               SELECT i.* FROM usdtpay_internal.delivery AS i
+                WHERE (i.party_id, i.webhook_id, i.object_id, i.object, i.event_id)
+                      >= (k.party_id, k.webhook_id, k.object_id, k.object, 0)
+                  AND i.state IN ('queued', 'sending', 'retrying')
+                ORDER BY i.party_id, i.webhook_id, i.object_id, i.object, i.event_id LIMIT 1) AS o
+           WHERE o.party_id = k.party_id AND o.webhook_id = k.webhook_id AND o.object_id = k.object_id
+             AND o.object = k.object
+          OFFSET 0
+      ) AS n
+     WHERE d.party_id = n.party_id AND d.webhook_id = n.webhook_id AND d.event_id = n.event_id
        AND d.next_at = 'infinity';
-END;
-COMMENT ON FUNCTION usdtpay_internal.courier_unpark(bigint[], bigint[], bigint[]) IS
-'Makes the next delivery of the same object due after these have finished';
+END
+$$;
+COMMENT ON FUNCTION usdtpay_internal.courier_unpark(bigint[], bigint[], bigint[], text[]) IS
+'Makes the oldest open delivery of each webhook and object due; called when one has finished';
 
 CREATE OR REPLACE FUNCTION usdtpay_internal.courier_record(
     p_party bigint[], p_webhook bigint[], p_event bigint[], p_attempt integer[], p_attempted_at timestamptz[],
@@ -166,6 +215,14 @@ CREATE OR REPLACE FUNCTION usdtpay_internal.courier_record(
 ) RETURNS integer
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET enable_sort = off
+SET enable_incremental_sort = off
+SET jit = off
 AS $$
 DECLARE
     v_now timestamptz;
@@ -198,15 +255,16 @@ BEGIN
           FROM timed AS t
          WHERE d.party_id = t.party_id AND d.webhook_id = t.webhook_id AND d.event_id = t.event_id
            AND d.state = 'sending' AND d.attempts = t.attempt
-        RETURNING d.party_id, d.webhook_id, d.event_id, d.done_at
+        RETURNING d.party_id, d.webhook_id, d.object_id, d.object, d.done_at
     )
     SELECT
         count(*)::integer AS moved,
         array_agg(m.party_id) FILTER (WHERE m.done_at IS NOT NULL) AS party,
         array_agg(m.webhook_id) FILTER (WHERE m.done_at IS NOT NULL) AS webhook,
-        array_agg(m.event_id) FILTER (WHERE m.done_at IS NOT NULL) AS event
+        array_agg(m.object_id) FILTER (WHERE m.done_at IS NOT NULL) AS object_id,
+        array_agg(m.object) FILTER (WHERE m.done_at IS NOT NULL) AS object
       INTO v_done FROM moved AS m;
-    PERFORM usdtpay_internal.courier_unpark(v_done.party, v_done.webhook, v_done.event);
+    PERFORM usdtpay_internal.courier_unpark(v_done.party, v_done.webhook, v_done.object_id, v_done.object);
     UPDATE usdtpay.webhook AS w SET failing_since = CASE WHEN NOT r.ok THEN v_now END
       FROM (
           SELECT u.party_id, u.webhook_id, bool_or(coalesce(u.status BETWEEN 200 AND 299, false)) AS ok
@@ -237,6 +295,14 @@ COMMENT ON FUNCTION usdtpay_internal.courier_record(
 CREATE OR REPLACE FUNCTION usdtpay_internal.courier_repair(p_all boolean) RETURNS integer
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET enable_sort = off
+SET enable_incremental_sort = off
+SET jit = off
 AS $$
 DECLARE
     v_count integer;
@@ -246,15 +312,25 @@ BEGIN
        SET state = CASE WHEN d.attempts > 12 THEN 'dead' ELSE 'retrying' END::usdtpay.delivery_state,
            lease_until = NULL, next_at = clock_timestamp(),
            done_at = CASE WHEN d.attempts > 12 THEN clock_timestamp() END
-     WHERE d.state = 'sending' AND (p_all OR d.lease_until < clock_timestamp());
+      FROM (
+          SELECT s.party_id, s.webhook_id, s.event_id FROM usdtpay_internal.delivery AS s
+           WHERE s.state = 'sending' AND (p_all OR s.lease_until < clock_timestamp())
+           ORDER BY s.party_id, s.webhook_id, s.lease_until
+          OFFSET 0
+      ) AS l
+     WHERE d.party_id = l.party_id AND d.webhook_id = l.webhook_id AND d.event_id = l.event_id;
     GET DIAGNOSTICS v_count = ROW_COUNT;
-    -- Parked with nothing older left: only a row removed by hand leads here.
+    -- Parked with nothing older left: a row removed by hand leads here, or a death just above.
     UPDATE usdtpay_internal.delivery AS d SET next_at = clock_timestamp()
-     WHERE d.state IN ('queued', 'retrying') AND d.next_at = 'infinity'
-       AND NOT EXISTS (
-           SELECT FROM usdtpay_internal.delivery AS o
-            WHERE o.party_id = d.party_id AND o.webhook_id = d.webhook_id AND o.object_id = d.object_id
-              AND o.object = d.object AND o.event_id < d.event_id AND o.state IN ('queued', 'sending', 'retrying'));
+      FROM (
+          SELECT o.party_id, o.webhook_id, o.event_id, o.next_at,
+              lag(o.event_id) OVER (
+                  PARTITION BY o.party_id, o.webhook_id, o.object_id, o.object ORDER BY o.event_id) AS before
+            FROM usdtpay_internal.delivery AS o
+           WHERE o.state IN ('queued', 'sending', 'retrying')
+      ) AS l
+     WHERE l.before IS NULL AND l.next_at = 'infinity'
+       AND d.party_id = l.party_id AND d.webhook_id = l.webhook_id AND d.event_id = l.event_id;
     RETURN v_count;
 END
 $$;
@@ -262,16 +338,28 @@ COMMENT ON FUNCTION usdtpay_internal.courier_repair(boolean) IS
 'Takes back deliveries whose lease ran out (all of them with p_all, when the courier starts): sending → retrying, and makes parked deliveries due that wait for nothing. Returns the number taken back.';
 
 CREATE OR REPLACE FUNCTION usdtpay_internal.courier_next_at() RETURNS timestamptz
-LANGUAGE sql STABLE SECURITY DEFINER
+LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-    SELECT min(n.next_at) AS next_at
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET enable_sort = off
+SET enable_incremental_sort = off
+SET jit = off
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN (
+    SELECT min(n.next_at)
       FROM usdtpay_internal.delivery_hooks() AS h
       JOIN usdtpay.webhook AS w ON w.party_id = h.party_id AND w.webhook_id = h.webhook_id AND w.state = 'enabled'
      CROSS JOIN LATERAL (
          SELECT d.next_at FROM usdtpay_internal.delivery AS d
           WHERE d.party_id = h.party_id AND d.webhook_id = h.webhook_id AND d.state IN ('queued', 'retrying')
             AND d.next_at > clock_timestamp()
-          ORDER BY d.next_at LIMIT 1) AS n;
-END;
+          ORDER BY d.next_at LIMIT 1) AS n);
+END
+$$;
 COMMENT ON FUNCTION usdtpay_internal.courier_next_at() IS 'When the next delivery comes due that is not due yet; NULL when there is none';

@@ -22,6 +22,8 @@ CREATE OR REPLACE FUNCTION usdtpay_internal.event_insert(
 ) RETURNS integer
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan
+SET jit = off
 AS $$
 DECLARE
     v_count integer := coalesce(cardinality(p_party), 0);

@@ -92,7 +92,8 @@ CREATE INDEX delivery_due_idx ON usdtpay_internal.delivery (party_id, webhook_id
 WHERE state IN ('queued', 'retrying');
 CREATE INDEX delivery_open_idx ON usdtpay_internal.delivery (party_id, webhook_id, object_id, object, event_id)
 WHERE state IN ('queued', 'sending', 'retrying');
-CREATE INDEX delivery_sending_idx ON usdtpay_internal.delivery (party_id, webhook_id) WHERE state = 'sending';
+CREATE INDEX delivery_sending_idx ON usdtpay_internal.delivery (party_id, webhook_id, lease_until)
+WHERE state = 'sending';
 CREATE INDEX delivery_done_idx ON usdtpay_internal.delivery (done_at) WHERE done_at IS NOT NULL;
 SELECT pg_catalog.pg_extension_config_dump('usdtpay_internal.delivery', '');
 

@@ -17,6 +17,9 @@ PG_CONFIG   ?= pg_config
 # The verbs below need neither PGXS nor a pg_config: tools/world brings its own.
 VERBS        = help demo check check-unit check-pgtap check-isolation check-tap lint setup
 ifneq (,$(filter-out $(VERBS) print-%,$(or $(MAKECMDGOALS),all)))
+ifneq (,$(filter $(VERBS),$(MAKECMDGOALS)))
+$(error run "make $(firstword $(filter $(VERBS),$(MAKECMDGOALS)))" by itself)
+endif
 PGXS        := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 endif
@@ -24,13 +27,15 @@ endif
 SQL_PARTS    = $(shell sed 's/\#.*//' sql/MANIFEST | awk 'NF {print "sql/" $$1}')
 HEADERS      = $(wildcard extension/*.h extension/*/*.h workers/*.h)
 $(OBJS): $(HEADERS)
-$(DATA_built): tools/build-sql usdtpay.control sql/MANIFEST $(SQL_PARTS) $(wildcard sql/upgrades/*.sql)
+$(DATA_built): tools/build-sql usdtpay.control sql/MANIFEST $(SQL_PARTS) \
+               $(wildcard sql/upgrades/*.sql)
 	@mkdir -p build/sql
 	tools/build-sql $(EXTVERSION) build/sql
 
 ## Verbs
 SUITE        = tools/world tools/suite
 
+ifndef PGXS
 help:           ## list the verbs
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
 
@@ -61,3 +66,4 @@ print-%:        # print a make variable
 	@echo '$*=$($*)'
 
 .PHONY: $(VERBS)
+endif

@@ -21,7 +21,9 @@ function compile(sources) {
       optimizer: { enabled: true, runs: 200 },
       evmVersion: 'paris', // no newer opcode: the bytecode runs on every network
       metadata: { bytecodeHash: 'none' },
-      outputSelection: { '*': { '*': ['abi', 'evm.bytecode.object', 'evm.deployedBytecode.object'] } }
+      outputSelection: {
+        '*': { '*': ['abi', 'evm.bytecode.object', 'evm.deployedBytecode.object'] }
+      }
     }
   }
   const output = JSON.parse(solc.compile(JSON.stringify(input)))

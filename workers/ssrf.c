@@ -208,7 +208,7 @@ static const char *
 ssrf_authority_problem(const char *text, const char *end, long absent,
 					   const UsdtpaySsrfPolicy *policy)
 {
-	char host[256];
+	char host[256] = "";
 	bool v6 = text < end && *text == '[';
 	const char *stop;
 	long port;

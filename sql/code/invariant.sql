@@ -56,7 +56,9 @@ AS $$
         WHERE (n.name LIKE 'custody:%' OR n.name LIKE 'self:%') AND a.asset_id = 1
     )
     SELECT string_agg(b.what, '; ') FROM (
-        SELECT format('party %s %s: chain %s, book %s', coalesce(chain.party_id, book.party_id), coalesce(chain.name, book.name), chain.amount, book.amount) AS what
+        SELECT format('party %s %s: chain %s, book %s',
+                   coalesce(chain.party_id, book.party_id), coalesce(chain.name, book.name),
+                   chain.amount, book.amount) AS what
         FROM chain FULL JOIN book ON book.party_id = chain.party_id AND book.name = chain.name
         WHERE coalesce(chain.amount, 0) <> coalesce(book.amount, 0)
         LIMIT 5

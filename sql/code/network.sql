@@ -291,7 +291,8 @@ AS $$
 DECLARE
     v_bad text;
 BEGIN
-    IF p_url IS NULL OR length(p_url) > 2000 OR p_url !~ '^https?://([^/?#@[:space:][:cntrl:]]+@)?([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?([/?][!-~]*)?$' THEN
+    IF p_url IS NULL OR length(p_url) > 2000
+        OR p_url !~ '^https?://([^/?#@[:space:][:cntrl:]]+@)?([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?([/?][!-~]*)?$' THEN
         RAISE EXCEPTION USING ERRCODE = 'UP000',
             MESSAGE = 'malformed endpoint URL', DETAIL = 'It is not repeated here, for it may hold a key.',
             HINT = 'Give http:// or https://, a host, and printable ASCII after it.';

@@ -106,7 +106,8 @@ SELECT is(count(*), 16::bigint, 'xpub_info: BIP32 lists 16 invalid keys') FROM i
 SELECT is_empty($$SELECT key FROM invalid
 	 WHERE pg_temp.complaint(format('SELECT usdtpay.xpub_info(%L)', key)) !~ '^UP002 '$$,
 	'xpub_info: refuses every one of them');
-SELECT throws_ok($$SELECT usdtpay.xpub_info('zpub6jftahH18ngZxLmXaKw3GSZzZsszmt9WqedkyZdezFtWRFBZqsQH5hyUmb4pCEeZGmVfQuP5bedXTB8is6fTv19U1GQRyQUKQGUTzyHACMF')$$,
+SELECT throws_ok($$SELECT usdtpay.xpub_info(
+    'zpub6jftahH18ngZxLmXaKw3GSZzZsszmt9WqedkyZdezFtWRFBZqsQH5hyUmb4pCEeZGmVfQuP5bedXTB8is6fTv19U1GQRyQUKQGUTzyHACMF')$$,
 	'UP002', 'unsupported kind of extended key', 'xpub_info: refuses a zpub');
 
 -- address_bytes and address_text

@@ -163,6 +163,7 @@ DECLARE
     v_kinds usdtpay.journal_kind[];
     v_refs text[];
     v_line_deposits bigint[];
+    v_journals bigint[];
 BEGIN
     WITH dep AS MATERIALIZED (
         SELECT
@@ -212,15 +213,17 @@ BEGIN
         array_agg(l.deposit_id)
     INTO v_parties, v_keys, v_debits, v_credits, v_amounts, v_kinds, v_refs, v_line_deposits
     FROM (SELECT line.* FROM line ORDER BY line.party_id, line.deposit_id, line.no) AS l;
+    UPDATE usdtpay.deposit AS d SET state = 'final', final_at = now()
+    FROM unnest(p_deposits.parties, p_deposits.ids) AS k (party_id, deposit_id)
+    WHERE d.party_id = k.party_id AND d.deposit_id = k.deposit_id AND (d.asset_id IS NULL OR d.amount = 0);
+    IF v_keys IS NULL THEN
+        RETURN;
+    END IF;
+    SELECT array_agg(b.journal_id ORDER BY b.ord), array_agg(v_parties[b.ord] ORDER BY b.ord), array_agg(v_line_deposits[b.ord] ORDER BY b.ord)
+    INTO v_journals, v_parties, v_line_deposits
+    FROM usdtpay.ledger_post_batch(v_parties, v_keys, v_debits, v_credits, v_amounts, v_kinds, v_refs, true) AS b;
     UPDATE usdtpay.deposit AS d SET state = 'final', final_at = now(), journal_id = k.journal_id
-    FROM (
-        SELECT u.party_id, u.deposit_id, j.journal_id
-        FROM unnest(p_deposits.parties, p_deposits.ids) AS u (party_id, deposit_id)
-        LEFT JOIN (
-            SELECT v_line_deposits[b.ord] AS deposit_id, b.journal_id
-            FROM usdtpay.ledger_post_batch(v_parties, v_keys, v_debits, v_credits, v_amounts, v_kinds, v_refs, true) AS b
-        ) AS j ON j.deposit_id = u.deposit_id
-    ) AS k
+    FROM unnest(v_parties, v_line_deposits, v_journals) AS k (party_id, deposit_id, journal_id)
     WHERE d.party_id = k.party_id AND d.deposit_id = k.deposit_id;
 END;
 $$;

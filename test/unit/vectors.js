@@ -137,3 +137,7 @@ write('tron_addresses.tsv', [...tron.valid.map((t) => ['valid', t]), ...tron.inv
 write('rlp.tsv', rlp());
 write('legacy.tsv', legacy());
 write('tron_messages.tsv', tronMessages());
+
+// Signatures published by the libraries of Standard Webhooks: secret, id, timestamp, body, signature.
+write('webhook.tsv', read('webhook/standard_webhooks_published.json').published.map((v) =>
+	[v.secret, v.id, v.timestamp, Buffer.from(v.payload).toString('hex'), v.signature]));

@@ -15,7 +15,10 @@ AS $$
             'webhook_test', 'ledger_proof', 'ledger_proof_check'
         ]),
         ('usdtpay_acceptor', ARRAY['balance', 'statement', 'events', 'account_history', 'ledger_proof', 'ledger_proof_check']),
-        ('usdtpay_analyst', ARRAY['order_get', 'order_list', 'order_find', 'account_history', 'ledger_verify', 'ledger_proof', 'ledger_proof_check']),
+        ('usdtpay_analyst', ARRAY[
+            'order_get', 'order_list', 'order_find', 'account_history', 'ledger_verify', 'ledger_proof', 'ledger_proof_check',
+            'health', 'metrics_prometheus'
+        ]),
         ('usdtpay_compliance', ARRAY['order_get', 'order_list', 'order_find', 'account_history', 'ledger_proof', 'ledger_proof_check']),
         ('usdtpay_gateway', ARRAY['order_get', 'payment_uri']),
         ('usdtpay_operator', ARRAY['*'])
@@ -85,9 +88,9 @@ BEGIN
     GRANT SELECT ON ALL TABLES IN SCHEMA usdtpay TO
     usdtpay_merchant, usdtpay_acceptor, usdtpay_operator, usdtpay_approver, usdtpay_compliance, usdtpay_analyst, usdtpay_gateway;
     -- operators' views, and settings of the system as a whole
-    REVOKE SELECT ON usdtpay.invariants, usdtpay.party_login, usdtpay.endpoint_status, usdtpay.issuer_event
+    REVOKE SELECT ON usdtpay.invariants, usdtpay.metrics, usdtpay.party_login, usdtpay.endpoint_status, usdtpay.issuer_event
     FROM usdtpay_merchant, usdtpay_acceptor, usdtpay_gateway;
-    GRANT EXECUTE ON FUNCTION usdtpay_internal.invariant_list() TO usdtpay_operator, usdtpay_analyst;
+    GRANT EXECUTE ON FUNCTION usdtpay_internal.invariant_list(), usdtpay_internal.metric_list() TO usdtpay_operator, usdtpay_analyst;
     PERFORM usdtpay_internal.grant_functions('usdtpay_worker', 'usdtpay', usdtpay_internal.worker_list());
     PERFORM usdtpay_internal.grant_functions('usdtpay_worker', 'usdtpay_internal', usdtpay_internal.worker_list());
     PERFORM usdtpay_internal.grant_functions('usdtpay_worker', 'usdtpay_internal', ARRAY(

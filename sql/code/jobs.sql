@@ -1,4 +1,4 @@
--- Running it: jobs and health.
+-- Running it: the jobs.
 
 CREATE OR REPLACE FUNCTION usdtpay_internal.job_list() RETURNS TABLE (name text, schedule text, command text)
 LANGUAGE sql IMMUTABLE
@@ -54,7 +54,7 @@ DECLARE
     v_job record;
     v_count integer := 0;
 BEGIN
-    IF to_regproc('cron.schedule') IS NULL THEN
+    IF NOT EXISTS (SELECT FROM pg_extension AS e WHERE e.extname = 'pg_cron') THEN
         RAISE EXCEPTION USING ERRCODE = 'UP203',
             MESSAGE = 'pg_cron is not installed in this database',
             DETAIL = format('Database is "%s".', current_database()),

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: PostgreSQL
 //
-// The levers of a test: POST /__admin/<name> with a JSON object. Addresses may be given as hex (41…
-// or 0x…) or base58check; amounts in 10^-6 USDT (or sun), as numbers or decimal strings.
+// The levers of a test: POST /__admin/<name> with a JSON object. Addresses may be given as hex
+// (41… or 0x…) or base58check; amounts in 10^-6 USDT (or sun), as numbers or decimal strings.
 
 import { toBase58, toHexAddress } from './crypto.mjs';
 import { KINDS } from './faults.mjs';
 import { callData } from './contracts.mjs';
 import { newAccount } from './execute.mjs';
-import { frozenView, SLOT } from './chain.mjs';
+import { SLOT } from './chain.mjs';
+import { frozenView } from './view.mjs';
+import { pay as payOn, send } from './payments.mjs';
+import { bulk } from './stretch.mjs';
 import { rpcMethods } from './jsonrpc.mjs';
 import { walletPaths } from './wallet.mjs';
 
@@ -83,7 +86,7 @@ function fork({ node }, { depth = 1, extra, shift, drop })
 function pay({ node }, { to, amount = 0, kind, from, recipients, mine: mineIt = false })
 {
 	const { chain } = node;
-	const txids = chain.pay({
+	const txids = payOn(chain, {
 		kind, amount: BigInt(amount), to: to && address(to), from: from && address(from),
 		recipients: recipients?.map((r) => ({ to: address(r.to), amount: BigInt(r.amount) })),
 	});
@@ -103,7 +106,7 @@ function usdt({ node }, { signature, args = [], from, mine: mineIt = false })
 	if (!key)
 		throw new Error('from is not one of the funded accounts');
 
-	const txid = chain.send(key, chain.usdt.address, callData(signature, ...values));
+	const txid = send(chain, key, chain.usdt.address, callData(signature, ...values));
 
 	if (mineIt)
 		chain.mine();
@@ -212,7 +215,7 @@ const COMMANDS = {
 	mine, setTime, fork, pay, usdt, grant, giveTrx, permissions, force, witnesses, fault, block,
 	replica, mining, stats,
 	bulk: ({ node }, { watch = [], ...options }) =>
-		node.chain.bulk({ ...options, watch: watch.map(address) }),
+		bulk(node.chain, { ...options, watch: watch.map(address) }),
 	faults: ({ server }) => ({ faults: server.faults.describe(), kinds: KINDS }),
 	clear: ({ server }, { kind }) =>
 	{

@@ -8,7 +8,7 @@
 // Energy and bandwidth of these transfers come from a fixed mix of real shapes, not from the
 // accounts' resources; balances and TRX fees are booked when the stretch is complete.
 
-import { sha256Hex, sha256 } from './crypto.mjs';
+import { sha256Hex } from './crypto.mjs';
 import { BlockHeaderRaw, encode } from './proto.mjs';
 import { TOPIC, callData, word } from './contracts.mjs';
 import { Tx, buildTx } from './transaction.mjs';
@@ -18,6 +18,7 @@ export const SENDER_COUNT = 64;
 const FEE_LIMIT = 100000000;
 const BLOCK_TIME = 3000;
 const REF_DISTANCE = 19;
+const RECENT_BLOCKS = 256;
 const SIGNATURE_AT_TAIL = Buffer.from('2a021801', 'hex');
 const NO_RESULT = '0'.repeat(64);
 
@@ -141,11 +142,11 @@ export class BulkRun
 		this.roots = Buffer.alloc(options.blocks * 32);
 		this.index = new IdIndex(options.blocks * options.transfers);
 		this.ready = 0;
-		this.pool = Buffer.alloc(options.recipients * 20);
-		for (let i = 0; i < options.recipients; i++)
-			this.pool.write(sha256Hex(Buffer.from(`recipient ${options.seed} ${i}`)).slice(0, 40),
-				i * 20, 'hex');
-		this.watched = options.watch.map((address) => Buffer.from(address.slice(2), 'hex'));
+		this.pool = Array.from({ length: options.recipients }, (_, i) =>
+			sha256Hex(Buffer.from(`recipient ${options.seed} ${i}`)).slice(0, 40));
+		this.watched = options.watch.map((address) => address.slice(2));
+		this.topics = options.senders.map(({ address }) => word(address));
+		this.recentIds = new Map();
 		this.level = Buffer.alloc(Math.max(1, options.transfers) * 32);
 		this.totals = {
 			senders: new Float64Array(SENDER_COUNT), fees: new Float64Array(SENDER_COUNT),
@@ -188,8 +189,8 @@ export class BulkRun
 
 		return {
 			sender: (choice >>> 8) % SENDER_COUNT, slot, watching,
-			to: watching ? this.watched[slot] : this.pool.subarray(slot * 20, slot * 20 + 20),
-			amount: 1000000 + (other % 4000000000), shape: SHAPES[(other >>> 5) % SHAPES.length],
+			to: (watching ? this.watched : this.pool)[slot],
+			amount: 1000000 + (other % 1000000000), shape: SHAPES[(other >>> 5) % SHAPES.length],
 		};
 	}
 
@@ -210,7 +211,7 @@ export class BulkRun
 			this.filledBy = this.template;
 		}
 		raw.write(this.senders[transfer.sender].address, this.template.owner, 'hex');
-		transfer.to.copy(raw, this.template.to);
+		raw.write(transfer.to, this.template.to, 'hex');
 		raw.writeUInt32BE(transfer.amount, this.template.amount);
 		writeTime(raw, this.template.timestamp, time - 2900 + i);
 	}
@@ -220,6 +221,22 @@ export class BulkRun
 	{
 		this.fill(number, i, transfer);
 		return sha256Hex(this.template.raw);
+	}
+
+	/** Returns the list ids of a block's transactions are kept in while it is asked for: infos are
+	 *  usually wanted right after their block. */
+	idsOf(number)
+	{
+		let ids = this.recentIds.get(number);
+
+		if (!ids)
+		{
+			ids = new Array(this.transfers);
+			this.recentIds.set(number, ids);
+			if (this.recentIds.size > RECENT_BLOCKS)
+				this.recentIds.delete(this.recentIds.keys().next().value);
+		}
+		return ids;
 	}
 
 	/** Signs the transfer in the template; returns the signature. */
@@ -343,9 +360,9 @@ export class BulkBlock
 	}
 
 	/** Returns the id of transaction i. */
-	txId(i)
+	txId(i, transfer)
 	{
-		return this.run.txId(this.number, i);
+		return this.run.idsOf(this.number)[i] ??= this.run.txId(this.number, i, transfer);
 	}
 
 	/** Returns entry i: { tx, info }, made anew. */
@@ -374,8 +391,8 @@ export class BulkBlock
 	{
 		return {
 			address: this.run.token,
-			topics: [TOPIC.Transfer, word(this.run.senders[transfer.sender].address),
-				transfer.to.toString('hex').padStart(64, '0')],
+			topics: [TOPIC.Transfer, this.run.topics[transfer.sender],
+				'0'.repeat(24) + transfer.to],
 			data: transfer.amount.toString(16).padStart(64, '0'),
 		};
 	}
@@ -407,7 +424,10 @@ export class BulkBlock
 		const { run } = this;
 		const { template } = run;
 		const transfer = run.transfer(this.number, i);
-		const id = run.txId(this.number, i, transfer);
+		const id = this.txId(i, transfer);
+
+		run.fill(this.number, i, transfer);
+
 		const signature = run.sign(id, transfer);
 		const hex = template.raw.toString('hex');
 		const part = (at, length) => hex.slice(at * 2, (at + length) * 2);
@@ -442,7 +462,7 @@ export class BulkBlock
 		const { fee, receipt } = transfer.shape;
 		const log = this.log(transfer);
 
-		return '{"id":"' + run.txId(this.number, i, transfer) + (fee ? `","fee":${fee}` : '"')
+		return '{"id":"' + this.txId(i, transfer) + (fee ? `","fee":${fee}` : '"')
 			+ ',"blockNumber":' + this.number + ',"blockTimeStamp":' + this.timestamp
 			+ ',"contractResult":["' + NO_RESULT + '"],"contract_address":"' + run.token
 			+ '","receipt":' + receiptText(receipt) + ',"log":[{"address":"' + run.token.slice(2)
@@ -458,7 +478,7 @@ export class BulkBlock
 			const log = this.log(transfer);
 
 			if (accepts(log.address, log.topics))
-				visit(log, i, this.run.txId(this.number, i, transfer), i);
+				visit(log, i, this.txId(i, transfer), i);
 		}
 	}
 
@@ -476,10 +496,4 @@ function receiptText(receipt)
 	receipt.text ??= JSON.stringify(receipt, ['energy_usage', 'energy_fee', 'energy_usage_total',
 		'net_usage', 'net_fee', 'result', 'energy_penalty_total']);
 	return receipt.text;
-}
-
-/** Returns the hash that a stretch's content depends on; equal options give equal blocks. */
-export function runFingerprint(run)
-{
-	return sha256(Buffer.concat([run.ids, run.roots])).toString('hex');
 }

@@ -8,15 +8,17 @@
 // through a journal entry, so that a restarted node comes back as it was.
 
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
-import { Block, BLOCK_VERSION } from './block.mjs';
-import { BulkBlock, BulkRun, SENDER_COUNT } from './bulk.mjs';
-import { Disperser, Token, disperseData, callData } from './contracts.mjs';
+import { Block } from './block.mjs';
+import { BulkBlock } from './bulk.mjs';
+import { Disperser, Token } from './contracts.mjs';
 import { Key, sha256Hex } from './crypto.mjs';
 import {
 	PARAMETERS, Refusal, checkSignatures, checkSize, execute, newAccount,
 } from './execute.mjs';
 import { PastState, State } from './state.mjs';
-import { Tx, buildTx, withSignatures } from './transaction.mjs';
+import { finishBulk, openSenders, startBulk } from './stretch.mjs';
+import { Tx } from './transaction.mjs';
+import { View } from './view.mjs';
 
 export const SLOT = 3000;
 const WITNESSES = 27;
@@ -25,7 +27,6 @@ const WITNESSES = 27;
 const SOLID_POSITION = Math.floor(WITNESSES * 0.3);
 const TAPOS_WINDOW = 65536;
 const UNDO_KEPT = 200;
-const BULK_TAIL = 20;
 const USDT = '41a614f803b6fd780986a42c78ec9c7f77e6ded13c';
 const TRX = 1000000;
 
@@ -165,13 +166,15 @@ export class Chain
 			this.pop(entry.depth);
 		else if (entry.op === 'account')
 			this.changeAccount(entry.address, entry.changes);
+		else if (entry.op === 'senders')
+			openSenders(this);
 		else if (entry.op === 'bulk')
 		{
-			const run = this.startBulk(entry.options);
+			const run = startBulk(this, entry.options);
 
 			while (run.ready < run.blocks)
 				run.generateNext();
-			this.finishBulk(run);
+			finishBulk(this, run);
 		}
 	}
 
@@ -451,8 +454,6 @@ export class Chain
 	{
 		const popped = [];
 
-		if (depth < 1 || this.head.number - depth < this.solid)
-			throw new Error(`only blocks above ${this.solid} can be replaced`);
 		this.state.rollback();
 		for (let i = 0; i < depth; i++)
 		{
@@ -487,6 +488,11 @@ export class Chain
 	fork({ depth, extra = 1, shift = 0, drop = [] })
 	{
 		const left = this.pending;
+
+		if (this.busy)
+			throw new Error('a bulk run is under way');
+		if (!(depth >= 1) || this.head.number - depth < this.solid)
+			throw new Error(`only blocks above ${this.solid} can be replaced`);
 
 		this.pending = [];
 
@@ -549,209 +555,10 @@ export class Chain
 		return new PastState(this.state, [...this.undoFrames(number), ...this.state.frames]);
 	}
 
-	/** Returns an unsigned transaction that refers to the solidified block. */
-	draft(type, body, options = {})
-	{
-		this.lastStamp = Math.max(this.lastStamp + 1, this.head.timestamp);
-		return buildTx(type, body, {
-			ref: { number: this.solid, id: this.blockIdOf(this.solid) },
-			expiration: this.head.timestamp + 60000, timestamp: this.lastStamp, ...options,
-		});
-	}
-
-	/** Signs a contract call and broadcasts it; returns the id. */
-	send(key, contract, data, feeLimit = 100 * TRX)
-	{
-		return this.signAndPush(key, this.draft('TriggerSmartContract', {
-			owner_address: Buffer.from(key.address, 'hex'),
-			contract_address: Buffer.from(contract, 'hex'), data: Buffer.from(data, 'hex'),
-		}, { feeLimit }));
-	}
-
-	/** Signs a TRX transfer and broadcasts it; returns the id. */
-	sendTrx(key, to, amount)
-	{
-		return this.signAndPush(key, this.draft('TransferContract', {
-			owner_address: Buffer.from(key.address, 'hex'), to_address: Buffer.from(to, 'hex'), amount,
-		}));
-	}
-
-	/** Signs a draft and broadcasts it; returns the id. */
-	signAndPush(key, draft)
-	{
-		const tx = withSignatures(draft, [key.sign(draft.id)]);
-
-		this.broadcast(tx);
-		return tx.id;
-	}
-
-	/** Pays somebody in one of several ways; returns the transaction ids. */
-	pay({ to, amount, kind = 'transfer', from, recipients })
-	{
-		const treasury = this.accounts[0];
-		const key = from ? this.accounts.find((k) => k.address === from) : treasury;
-		const transfer = (value) => callData('transfer(address,uint256)', to, value);
-		const disperse = (list) => this.send(key, this.disperser.address, disperseData(
-			this.usdt.address, list.map((r) => r.to), list.map((r) => r.amount)),
-		PARAMETERS.maxFeeLimit);
-
-		if (!key)
-			throw new Error('from is not one of the funded accounts');
-		switch (kind)
-		{
-		case 'transfer':
-			return [this.send(key, this.usdt.address, transfer(amount))];
-		case 'transferFrom':
-			return [this.send(this.accounts[1], this.usdt.address, callData(
-				'transferFrom(address,address,uint256)', treasury.address, to, amount))];
-		case 'zero':
-			return [this.send(this.accounts[1], this.usdt.address, callData(
-				'transferFrom(address,address,uint256)', from ?? treasury.address, to, 0n))];
-		case 'internal':
-			return [disperse([{ to, amount }])];
-		case 'multi':
-			return [disperse(recipients)];
-		case 'fake':
-			return [this.send(treasury, this.fake.address, transfer(amount))];
-		case 'trx':
-			return [this.sendTrx(key, to, Number(amount))];
-		case 'outOfTime':
-			this.forceNext('OUT_OF_TIME');
-			return [this.send(key, this.usdt.address, transfer(amount))];
-		case 'revert':
-			this.forceNext('REVERT');
-			return [this.send(key, this.usdt.address, transfer(amount))];
-		default:
-			throw new Error(`unknown kind of payment: ${kind}`);
-		}
-	}
-
 	/** Forces the next contract call that is broadcast into a result when it is mined. */
 	forceNext(result)
 	{
 		this.forced.push(result);
-	}
-
-	/** Starts a stretch of synthesised blocks on the head; it counts only when finished. */
-	startBulk(options)
-	{
-		if (this.offline.size)
-			throw new Error('bulk blocks need every witness online');
-		this.senders ??= this.makeSenders();
-		return new BulkRun({
-			...options, start: this.head.number + 1, firstTime: this.nextTime(),
-			token: this.usdt.address, senders: this.senders, solidBefore: this.solid,
-			witnessAt: (time) => this.witnessAt(time), refBefore: (n) => this.blockIdOf(n),
-		});
-	}
-
-	/** Creates the accounts bulk transfers come from. */
-	makeSenders()
-	{
-		const senders = Array.from({ length: SENDER_COUNT },
-			(_, i) => Key.fromLabel(`${this.seed} sender ${i}`));
-		const { usdt, state } = this;
-		const treasury = usdt.key('b', this.accounts[0].address);
-		const frames = state.frames;
-
-		state.frames = [];
-		for (const { address } of senders)
-		{
-			state.set('a:' + address, newAccount(this.head.timestamp, { balance: 10 ** 9 * TRX }));
-			state.set(usdt.key('b', address), 10n ** 14n * 5n);
-			state.set(treasury, state.get(treasury) - 10n ** 14n * 5n);
-		}
-		for (const frame of [...frames, ...this.undoFrames(this.solid)])
-			if (frame.has(treasury))
-				frame.set(treasury, frame.get(treasury) - 10n ** 14n * 5n * BigInt(SENDER_COUNT));
-		state.frames = frames;
-		return senders;
-	}
-
-	/** Books a complete stretch: it becomes part of the chain. */
-	finishBulk(run)
-	{
-		if (!run.blocks)
-			return;
-		this.state.rollback();
-		for (const block of this.blocks.values())
-			block.undo = null;
-		this.bookBulk(run);
-		this.runs.push(run);
-		this.head = new BulkBlock(run, run.end);
-		this.recount();
-		this.solidify();
-		this.state.begin();
-		this.requeue(this.pending);
-		this.journal({ op: 'bulk', options: bulkOptions(run) });
-	}
-
-	/** Books the totals of a stretch on balances. */
-	bookBulk(run)
-	{
-		const { usdt, state } = this;
-		const add = (address, amount) => state.set(usdt.key('b', address),
-			usdt.balance(state, address) + BigInt(amount));
-
-		run.senders.forEach(({ address }, i) =>
-		{
-			const account = state.get('a:' + address);
-
-			add(address, -run.totals.senders[i]);
-			state.set('a:' + address, { ...account, balance: account.balance - run.totals.fees[i] });
-		});
-		run.totals.pool.forEach((amount, i) =>
-		{
-			if (amount)
-				add('41' + run.pool.toString('hex', i * 20, i * 20 + 20), amount);
-		});
-		run.watched.forEach((address, i) =>
-			add('41' + address.toString('hex'), run.totals.watched[i]));
-	}
-
-	/** Mines a stretch of full blocks. The last ones are ordinary blocks, so that everything that is
-	 *  not solidified can still be replaced. Yields to the event loop now and then. */
-	async bulk(options)
-	{
-		const wanted = {
-			transfers: 83, seed: 1, watch: [], watchEvery: 10, recipients: 100000, ...options,
-		};
-
-		if (this.pending.length)
-			this.mine();
-
-		const run = this.startBulk({ ...wanted, blocks: Math.max(0, wanted.blocks - BULK_TAIL) });
-
-		this.busy = true;
-		try
-		{
-			while (run.ready < run.blocks)
-			{
-				run.generateNext();
-				if (run.ready % 50 === 0)
-					await new Promise((resolve) => setImmediate(resolve));
-			}
-			this.finishBulk(run);
-			this.bulkTail({ ...wanted, blocks: Math.min(wanted.blocks, BULK_TAIL) });
-		}
-		finally
-		{
-			this.busy = false;
-		}
-		return { from: run.start, to: this.head.number };
-	}
-
-	/** Mines ordinary blocks with the same kind of transfers. */
-	bulkTail(options)
-	{
-		const run = this.startBulk({ ...options, seed: options.seed + 1 });
-
-		for (let n = run.start; n <= run.end; n++)
-		{
-			run.idOf = (number) => this.blockIdOf(number);
-			this.append(run.timeOf(n), Array.from({ length: run.transfers },
-				(_, i) => ({ tx: Tx.fromBytes(run.txBytes(n, i, false)) })));
-		}
 	}
 
 	/** Returns a view of the chain as a healthy node has it. */
@@ -761,92 +568,9 @@ export class Chain
 	}
 }
 
-/** Returns the options a stretch can be made from again. */
-function bulkOptions({ blocks, transfers, seed, watch, watchEvery, recipients })
-{
-	return { blocks, transfers, seed, watch, watchEvery, recipients };
-}
-
 /** Returns the entries of a journal file; none when there is no file. */
 function readJournal(file)
 {
 	return file && existsSync(file)
 		? readFileSync(file, 'utf8').split('\n').filter(Boolean).map((line) => JSON.parse(line)) : [];
 }
-
-/** What one node shows of the chain: up to its own head, with its own solidified number. */
-export class View
-{
-	/** Takes the chain, the head and solidified numbers and blocks that override the chain's. */
-	constructor(chain, head, solid, override)
-	{
-		this.chain = chain;
-		this.head = head;
-		this.solid = solid;
-		this.override = override;
-	}
-
-	/** Returns block n, or undefined beyond the head. */
-	block(number)
-	{
-		if (!Number.isInteger(number) || number < 0 || number > this.head)
-			return undefined;
-		return this.override?.get(number) ?? this.chain.block(number);
-	}
-
-	/** Returns the block of an id. */
-	blockById(id)
-	{
-		const block = this.block(parseInt(id.slice(0, 16), 16));
-
-		return block?.id === id ? block : undefined;
-	}
-
-	/** Returns { block, index } of a transaction within the view, or null. */
-	locate(id)
-	{
-		const overridden = this.override && [...this.override.values()].map((block) =>
-			({ block, index: block.entries.findIndex(({ tx }) => tx.id === id) }))
-			.find(({ index }) => index >= 0);
-		const place = overridden ? null : this.chain.locate(id);
-
-		if (overridden)
-			return overridden;
-		if (!place || place[0] > this.head || this.override?.has(place[0]))
-			return null;
-		return { block: this.block(place[0]), index: place[1] };
-	}
-
-	/** Returns the same node's solidified view. */
-	solidified()
-	{
-		return new View(this.chain, this.solid, this.solid, this.override);
-	}
-
-	/** Returns the state at the view's head; the newest view includes what is pending. */
-	state(includePending)
-	{
-		return includePending && this.head === this.chain.head.number && !this.override
-			? this.chain.state : this.chain.stateAt(this.head);
-	}
-
-	/** Returns a view that lags behind by some blocks. */
-	behind(count)
-	{
-		const head = Math.max(0, this.chain.head.number - count);
-
-		return new View(this.chain, head, this.chain.solidAt(head), null);
-	}
-}
-
-/** Returns a view that stays as the chain is now, even when the chain is forked later. */
-export function frozenView(chain)
-{
-	const override = new Map();
-
-	for (let n = chain.solid + 1; n <= chain.head.number; n++)
-		override.set(n, chain.blocks.get(n));
-	return new View(chain, chain.head.number, chain.solid, override);
-}
-
-export { BLOCK_VERSION };

@@ -410,7 +410,9 @@ export function runContract(state, contract, caller, data, energyLimit, forced)
 		state.commit();
 	else
 		state.rollback();
-	return { ...outcome, logs: outcome.result === 'SUCCESS' || outcome.keepLogs ? logs : [], internal };
+	return {
+		...outcome, logs: outcome.result === 'SUCCESS' || outcome.keepLogs ? logs : [], internal,
+	};
 }
 
 /** Returns the outcome of a call that ran out of energy: all of the limit is spent. */

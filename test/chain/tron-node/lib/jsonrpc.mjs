@@ -4,10 +4,10 @@
 // Blooms and state roots are zeros there, eth_getLogs clamps silently at the head and does not look
 // at a transaction's result, `finalized` is the solidified block, `safe` and `pending` are refused.
 
-import { accountOf, runContract } from './execute.mjs';
-import { concerns, tamperLog } from './faults.mjs';
-import { PARAMETERS } from './execute.mjs';
 import { keccak256, toHexAddress } from './crypto.mjs';
+import { PARAMETERS, accountOf, runContract } from './execute.mjs';
+import { concerns, tamperLog } from './faults.mjs';
+import { OverlaidState } from './state.mjs';
 
 const MAX_RANGE = 5000;
 const MAX_RESULTS = 10000;
@@ -376,12 +376,7 @@ function stateAddress(text)
 function simulate(call, args)
 {
 	const contract = call.node.chain.contracts.get(stateAddress(args?.to));
-	const past = call.view.state(true);
-	const values = new Map();
-	const scratch = {
-		get: (key) => (values.has(key) ? values.get(key) : past.get(key)),
-		set: (key, value) => values.set(key, value), begin() {}, commit() {}, rollback() {},
-	};
+	const scratch = new OverlaidState(call.view.state(true));
 
 	if (!contract)
 		throw new RpcError(-32600, 'Smart contract is not exist.');

@@ -83,3 +83,35 @@ export class PastState
 		return this.state.get(key);
 	}
 }
+
+/** A state to try things on: what is set stays here and the base is left alone. */
+export class OverlaidState
+{
+	/** Wraps the state that is read through. */
+	constructor(base)
+	{
+		this.base = base;
+		this.values = new Map();
+	}
+
+	/** Returns the value of a key. */
+	get(key)
+	{
+		return this.values.has(key) ? this.values.get(key) : this.base.get(key);
+	}
+
+	/** Sets a key here only. */
+	set(key, value)
+	{
+		this.values.set(key, value);
+	}
+
+	/** Frames do not matter: the overlay is thrown away as a whole. */
+	begin() {}
+
+	/** See begin(). */
+	commit() {}
+
+	/** See begin(). */
+	rollback() {}
+}

@@ -260,7 +260,7 @@ test('an account without TRX ends OUT_OF_ENERGY; fee_limit caps staked energy as
 		.ret[0].contractRet, 'OUT_OF_ENERGY');
 });
 
-test('bandwidth: 600 free bytes a day, then 1000 sun a byte; it comes back within a day', async () =>
+test('bandwidth: 600 free bytes a day, then 1000 sun a byte; back within a day', async () =>
 {
 	const account = node.info.accounts[7];
 	const usage = async () =>

@@ -32,17 +32,15 @@ CREATE OR REPLACE FUNCTION usdtpay_internal.order_next(
     p_state usdtpay.order_state, p_need bigint, p_seen bigint, p_final bigint
 ) RETURNS usdtpay.order_state
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-AS $$
-    SELECT CASE
-        WHEN p_state IN ('draft', 'paid', 'reversed') THEN p_state
-        WHEN p_final >= p_need THEN 'paid'
-        WHEN p_state IN ('expired', 'underpaid') THEN CASE WHEN p_final > 0 THEN 'underpaid' ELSE p_state END
-        WHEN p_state = 'canceled' THEN p_state
-        WHEN p_seen >= p_need THEN 'confirming'
-        WHEN p_seen > 0 THEN 'partially_paid'
-        ELSE 'pending'
-    END::usdtpay.order_state
-$$;
+RETURN CASE
+    WHEN p_state IN ('draft', 'paid', 'reversed') THEN p_state
+    WHEN p_final >= p_need THEN 'paid'
+    WHEN p_state IN ('expired', 'underpaid') THEN CASE WHEN p_final > 0 THEN 'underpaid' ELSE p_state END
+    WHEN p_state = 'canceled' THEN p_state
+    WHEN p_seen >= p_need THEN 'confirming'
+    WHEN p_seen > 0 THEN 'partially_paid'
+    ELSE 'pending'
+END::usdtpay.order_state;
 COMMENT ON FUNCTION usdtpay_internal.order_next(usdtpay.order_state, bigint, bigint, bigint) IS
 'State that follows from the money: p_need is due less tolerance, p_seen and p_final the sums of its deposits. Expiry, cancelling and reversal are decided elsewhere. Inlined, hence without a search_path of its own.';
 

@@ -76,9 +76,9 @@ COMMENT ON FUNCTION usdtpay_internal.minor(numeric, integer, text) IS
 
 CREATE OR REPLACE FUNCTION usdtpay_internal.units6(p_minor bigint) RETURNS numeric
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-AS $$ SELECT (p_minor / 1000000::numeric)::numeric(20, 6) $$;
+RETURN (p_minor / 1000000::numeric)::numeric(20, 6);
 COMMENT ON FUNCTION usdtpay_internal.units6(bigint) IS
-'Ledger minor units of USDT to USDT. Inlined, hence without a search_path of its own.';
+'Ledger minor units of USDT to USDT. Inlined; bound early, hence without a search_path of its own.';
 
 CREATE OR REPLACE FUNCTION usdtpay.roles_setup() RETURNS text []
 LANGUAGE plpgsql

@@ -340,8 +340,6 @@ DECLARE
     v_net usdtpay.network := usdtpay_internal.network_get(p_network);
     v_cur usdtpay.chain_cursor := usdtpay_internal.chain_lock(v_net);
     v_time timestamptz;
-    v_parties bigint[];
-    v_orders bigint[];
 BEGIN
     IF p_number < v_cur.final_number OR p_number = v_cur.final_number AND p_hash <> v_cur.final_hash THEN
         PERFORM usdtpay_internal.chain_halt(
@@ -360,25 +358,45 @@ BEGIN
                 HINT = 'Walk the remote parents until one is canonical in usdtpay.chain_block.';
         END IF;
     END IF;
-    UPDATE usdtpay.chain_block AS b SET canonical = false
-    WHERE b.network_id = v_net.network_id AND b.number > p_number AND b.canonical;
-    UPDATE usdtpay.issuer_event AS e SET canonical = false
-    WHERE e.network_id = v_net.network_id AND e.block_number > p_number AND e.canonical;
+    PERFORM usdtpay_internal.chain_cut(v_net.network_id, p_number);
     UPDATE usdtpay.chain_cursor AS c SET tip_number = p_number, tip_hash = p_hash, tip_time = v_time, moved_at = now()
     WHERE c.network_id = v_net.network_id;
-    WITH gone AS (
-        UPDATE usdtpay.deposit AS d SET state = 'orphaned'
-        WHERE d.network_id = v_net.network_id AND d.state = 'seen' AND d.block_number > p_number
-        RETURNING d.party_id, d.order_id
-    )
-    SELECT array_agg(g.party_id), array_agg(g.order_id) INTO v_parties, v_orders
-    FROM (SELECT DISTINCT gone.party_id, gone.order_id FROM gone WHERE gone.order_id IS NOT NULL) AS g;
-    PERFORM usdtpay_internal.order_advance(v_parties, v_orders);
     RETURN 'ok';
 END;
 $$;
 COMMENT ON FUNCTION usdtpay_internal.chain_rewind(text, bigint, bytea) IS
 'Takes a network back to the common ancestor after a reorg: blocks and events above become non-canonical, deposits orphaned, their orders are re-derived. Never below final: that halts the network instead (halted). Errors: UP200, UP403.';
+
+CREATE OR REPLACE FUNCTION usdtpay_internal.chain_cut(p_network_id integer, p_number bigint) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_gone record;
+BEGIN
+    UPDATE usdtpay.chain_block AS b SET canonical = false
+    WHERE b.network_id = p_network_id AND b.number > p_number AND b.canonical;
+    UPDATE usdtpay.issuer_event AS e SET canonical = false
+    WHERE e.network_id = p_network_id AND e.block_number > p_number AND e.canonical;
+    WITH gone AS (
+        UPDATE usdtpay.deposit AS d SET state = 'orphaned'
+        WHERE d.network_id = p_network_id AND d.state = 'seen' AND d.block_number > p_number
+        RETURNING d.party_id, d.deposit_id, d.order_id, d.route, d.customer_ref
+    ), paid AS (
+        SELECT DISTINCT gone.party_id, gone.order_id FROM gone WHERE gone.order_id IS NOT NULL
+    )
+    SELECT
+        (SELECT array_agg(p.party_id ORDER BY p.order_id) FROM paid AS p) AS order_parties,
+        (SELECT array_agg(p.order_id ORDER BY p.order_id) FROM paid AS p) AS orders,
+        array_agg(g.party_id ORDER BY g.deposit_id) AS deposit_parties, array_agg(g.deposit_id ORDER BY g.deposit_id) AS deposits
+    INTO v_gone
+    FROM gone AS g WHERE g.route = 'matched' AND g.customer_ref IS NOT NULL;
+    PERFORM usdtpay_internal.order_advance(v_gone.order_parties, v_gone.orders);
+    PERFORM usdtpay_internal.deposit_announce(v_gone.deposit_parties, v_gone.deposits, 'orphaned');
+END;
+$$;
+COMMENT ON FUNCTION usdtpay_internal.chain_cut(integer, bigint) IS
+'Takes away what a network showed above a block: headers and the issuer''s events become non-canonical, seen deposits orphaned, their orders derived anew. What is final stays.';
 
 CREATE OR REPLACE FUNCTION usdtpay_internal.chain_halt(p_network text, p_reason text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER

@@ -26,6 +26,12 @@ BEGIN
             r.log_index, 'seen', r.route, r.order_id, r.amount, r.number, r.block_time, now(), r.custodial, r.block_hash,
             r.tx_hash, r.sender, r.recipient, r.amount_raw, r.dust_raw, r.customer_ref
         FROM usdtpay_internal.deposit_route(p_net, p_rows) AS r
+        -- on a shared or pool address the party depends on the claims of the day: one transfer, one party
+        WHERE NOT EXISTS (
+            SELECT FROM usdtpay.deposit AS x
+            WHERE x.tx_hash = r.tx_hash AND x.network_id = p_net.network_id AND x.token_id = r.token_id
+            AND x.ordinal = r.ordinal AND x.party_id <> r.party_id AND x.state <> 'orphaned'
+        )
         ON CONFLICT ON CONSTRAINT deposit_transfer_key DO UPDATE SET
             state = 'seen', route = excluded.route, order_id = excluded.order_id, amount = excluded.amount,
             log_index = excluded.log_index, block_number = excluded.block_number, block_time = excluded.block_time,
@@ -69,6 +75,7 @@ AS $$
             WHEN r.customer_ref IS NOT NULL THEN 'matched'
             WHEN o.order_id IS NULL THEN 'unmatched'
             WHEN p_net.network_id <> ALL (o.networks) THEN 'wrong_network'
+            WHEN o.state = 'reversed' THEN 'late'
             WHEN o.late_policy <> 'auto' AND (r.block_time > o.expires_at OR o.state = 'canceled') THEN 'late'
             ELSE 'matched'
         END::usdtpay.deposit_route,
@@ -99,7 +106,7 @@ AS $$
     LEFT JOIN usdtpay.merchant AS m ON m.party_id = r.party_id
 $$;
 COMMENT ON FUNCTION usdtpay_internal.deposit_route(usdtpay.network, usdtpay_internal.chain_row []) IS
-'Decides what each Transfer is for: the order of its address or claim, its customer, or why neither. Lateness is judged by chain time.';
+'Decides what each Transfer is for: the order of its address or claim, its customer, or why neither. Lateness is judged by chain time; after a reversal everything is late.';
 
 CREATE OR REPLACE FUNCTION usdtpay_internal.deposit_orders(p_deposits usdtpay_internal.pairs)
 RETURNS usdtpay_internal.pairs
@@ -257,7 +264,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION usdtpay_internal.deposit_announce(bigint [], bigint [], text) IS
-'Writes an event for each deposit that belongs to a customer (deposit.seen, deposit.final) or was put aside (deposit.<route>).';
+'Writes an event for each deposit that belongs to a customer (deposit.seen, deposit.final, deposit.orphaned) or was put aside (deposit.<route>).';
 
 CREATE OR REPLACE FUNCTION usdtpay_internal.deposit_json(p_deposit usdtpay.deposit) RETURNS json
 LANGUAGE sql STABLE
@@ -286,6 +293,7 @@ AS $$
 DECLARE
     v_party bigint;
     v_deposit usdtpay.deposit;
+    v_state usdtpay.order_state;
     v_id bigint;
 BEGIN
     PERFORM usdtpay_internal.require_operator();
@@ -309,17 +317,26 @@ BEGIN
             DETAIL = format('Deposit %s is %s and %s.', p_deposit, v_deposit.state, v_deposit.route),
             HINT = 'Wait until it is final; deposits of watched-only tokens are never credited.';
     END IF;
+    IF p_order IS NOT NULL THEN
+        PERFORM usdtpay_internal.order_lock(ROW(ARRAY[v_party], ARRAY[p_order])::usdtpay_internal.pairs);
+        SELECT o.state INTO v_state FROM usdtpay.payment_order AS o WHERE o.party_id = v_party AND o.order_id = p_order;
+        IF v_state IN ('draft', 'reversed') THEN
+            RAISE EXCEPTION USING ERRCODE = 'UP201',
+                MESSAGE = format('an order that is %s takes no money', v_state), DETAIL = format('Order %s.', p_order),
+                HINT = 'Choose another order, or credit the party with a NULL order.';
+        END IF;
+    END IF;
     v_id := usdtpay_internal.resolution_add(
         v_party, p_key, CASE WHEN p_order IS NULL THEN 'credit' ELSE 'assign' END, p_deposit, p_order, v_deposit.amount, p_reason
     );
-    IF p_order IS NOT NULL THEN
-        PERFORM usdtpay_internal.order_lock(ROW(ARRAY[v_party], ARRAY[p_order])::usdtpay_internal.pairs);
-    END IF;
     IF v_deposit.custodial THEN
         PERFORM usdtpay.ledger_post(
             v_party, 'resolution:' || v_id,
             ARRAY[usdtpay.account_open(v_party, 'USDT', CASE v_deposit.route WHEN 'held' THEN 'held' ELSE 'suspense' END)],
-            ARRAY[usdtpay.account_open(v_party, 'USDT', CASE WHEN p_order IS NULL THEN 'available' ELSE 'pending' END)],
+            ARRAY[CASE
+                WHEN p_order IS NULL THEN usdtpay.account_open(v_party, 'USDT', 'available', coalesce(v_deposit.customer_ref, ''))
+                ELSE usdtpay.account_open(v_party, 'USDT', 'pending')
+            END],
             ARRAY[v_deposit.amount], 'adjust', 'deposit:' || p_deposit
         );
     END IF;
@@ -337,7 +354,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION usdtpay.deposit_assign(text, bigint, bigint, text, text) IS
-'A person''s decision about final money in suspense: pays p_order with it, or with a NULL order credits it to the party''s available balance. p_key is the idempotency key. Returns the resolution_id. Operators only. Errors: UP101, UP200, UP201, UP202.';
+'A person''s decision about final money in suspense: pays p_order with it, or with a NULL order credits it to the available balance of the party, or of its customer whose address it reached. p_key is the idempotency key. Returns the resolution_id. Operators only. Errors: UP101, UP200, UP201, UP202.';
 
 CREATE OR REPLACE FUNCTION usdtpay_internal.resolution_known(
     p_party bigint, p_key text, p_action text, p_deposit bigint, p_order bigint
@@ -348,9 +365,10 @@ AS $$
 DECLARE
     v_old usdtpay.resolution;
 BEGIN
-    IF coalesce(p_key, '') = '' THEN
+    IF p_key IS NULL OR length(p_key) NOT BETWEEN 1 AND 200 THEN
         RAISE EXCEPTION USING ERRCODE = 'UP000',
-            MESSAGE = 'a decision needs an idempotency key', HINT = 'Give a key of your own, for example a ticket number.';
+            MESSAGE = 'a decision needs an idempotency key of 1 to 200 characters',
+            DETAIL = format('It has %s.', coalesce(length(p_key), 0)), HINT = 'Give a key of your own, for example a ticket number.';
     END IF;
     PERFORM pg_advisory_xact_lock(hashtextextended('usdtpay.resolution:' || p_key, p_party));
     SELECT r.* INTO v_old FROM usdtpay.resolution AS r WHERE r.party_id = p_party AND r.key = p_key;

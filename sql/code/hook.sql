@@ -8,17 +8,26 @@ AS 'MODULE_PATHNAME', 'usdtpay_hook_call';
 COMMENT ON FUNCTION usdtpay_internal.hook_call(text, name, bigint) IS
 'Calls a function (schema-qualified name, one bigint argument) as p_role inside a subtransaction, for at most usdtpay.hook_timeout. Never fails: gives SQLSTATE and message of an error, NULLs on success.';
 
-CREATE OR REPLACE FUNCTION usdtpay_internal.hook_check(p_function text) RETURNS void
+CREATE OR REPLACE FUNCTION usdtpay_internal.hook_check(p_party bigint, p_function text) RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_oid regprocedure := to_regprocedure(p_function || '(bigint)');
+    v_oid regprocedure;
 BEGIN
-    IF v_oid IS NULL OR p_function !~ '^[^.]+\.[^.]+$' THEN
+    IF p_function ~ '^("[^".]+"|[[:alpha:]_][[:alnum:]_$]*)\.("[^".]+"|[[:alpha:]_][[:alnum:]_$]*)$' THEN
+        v_oid := to_regprocedure(p_function || '(bigint)');
+    END IF;
+    IF v_oid IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'UP200',
             MESSAGE = 'no such function', DETAIL = format('Looked for %s(bigint).', p_function),
             HINT = 'Give a schema-qualified name of a function that takes one bigint, the order id.';
+    END IF;
+    IF NOT usdtpay_internal.hook_role_bound(p_party, usdtpay_internal.session_role()) THEN
+        RAISE EXCEPTION USING ERRCODE = 'UP101',
+            MESSAGE = 'only a role of the party itself may set its hook',
+            DETAIL = format('Role is "%s".', usdtpay_internal.session_role()),
+            HINT = 'The function runs as the role that sets it: log in as one bound with usdtpay.party_login_grant.';
     END IF;
     IF NOT has_function_privilege(usdtpay_internal.session_role(), v_oid, 'EXECUTE') THEN
         RAISE EXCEPTION USING ERRCODE = 'UP101',
@@ -27,7 +36,16 @@ BEGIN
     END IF;
 END;
 $$;
-COMMENT ON FUNCTION usdtpay_internal.hook_check(text) IS 'Refuses an on_paid function that does not exist (UP200) or that the caller may not execute (UP101).';
+COMMENT ON FUNCTION usdtpay_internal.hook_check(bigint, text) IS
+'Refuses an on_paid function that does not exist (UP200), that the caller may not execute, or that a role not bound to the party sets (UP101): an operator''s role must never run a merchant''s code.';
+
+CREATE OR REPLACE FUNCTION usdtpay_internal.hook_role_bound(p_party bigint, p_role name) RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT EXISTS (SELECT FROM usdtpay.party_login AS l WHERE l.role_name = p_role AND l.party_id = p_party)
+$$;
+COMMENT ON FUNCTION usdtpay_internal.hook_role_bound(bigint, name) IS 'Whether a role is bound to a party.';
 
 CREATE OR REPLACE FUNCTION usdtpay_internal.hook_try(p_party bigint, p_order bigint) RETURNS boolean
 LANGUAGE plpgsql
@@ -38,7 +56,11 @@ DECLARE
     v_result record;
 BEGIN
     SELECT o.* INTO v_order FROM usdtpay.payment_order AS o WHERE o.party_id = p_party AND o.order_id = p_order;
-    SELECT c.* INTO v_result FROM usdtpay_internal.hook_call(v_order.on_paid, v_order.on_paid_role, p_order) AS c;
+    IF usdtpay_internal.hook_role_bound(p_party, v_order.on_paid_role) THEN
+        SELECT c.* INTO v_result FROM usdtpay_internal.hook_call(v_order.on_paid, v_order.on_paid_role, p_order) AS c;
+    ELSE
+        SELECT 'UP101' AS sqlstate, format('role "%s" no longer acts for the party', v_order.on_paid_role) AS error INTO v_result;
+    END IF;
     UPDATE usdtpay_internal.hook_run AS h SET
         attempts = h.attempts + 1, sqlstate = v_result.sqlstate, error = left(v_result.error, 500),
         done_at = CASE WHEN v_result.sqlstate IS NULL THEN now() END,

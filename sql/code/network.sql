@@ -463,8 +463,10 @@ BEGIN
             HINT = 'Give the number and the 32-byte hash of a block of the right chain at or below the tip, or neither.';
     END IF;
     IF p_number IS NOT NULL THEN
-        UPDATE usdtpay.chain_block AS b SET canonical = false
-        WHERE b.network_id = v_id AND b.canonical AND (b.number > p_number OR b.number = p_number AND b.hash <> p_hash);
+        PERFORM usdtpay_internal.chain_cut(v_id, p_number - (NOT EXISTS (
+            SELECT FROM usdtpay.chain_block AS b
+            WHERE b.network_id = v_id AND b.number = p_number AND b.hash = p_hash AND b.canonical
+        ))::integer);
     END IF;
     UPDATE usdtpay.chain_cursor AS c SET
         halted_at = NULL, halt_reason = NULL, resumed_at = now(), resume_reason = p_reason,

@@ -23,6 +23,7 @@ AS $$
         ('expired', 'underpaid', 'some money became final after all'),
         ('expired', 'paid', 'enough money became final: late, or in time by the chain''s clock'),
         ('underpaid', 'paid', 'the rest became final, or order_settle_underpaid'),
+        ('canceled', 'underpaid', 'some money became final all the same'),
         ('canceled', 'paid', 'enough money became final all the same'),
         ('paid', 'reversed', 'order_reverse, an operator''s decision')
 $$;
@@ -35,8 +36,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE
     WHEN p_state IN ('draft', 'paid', 'reversed') THEN p_state
     WHEN p_final >= p_need THEN 'paid'
-    WHEN p_state IN ('expired', 'underpaid') THEN CASE WHEN p_final > 0 THEN 'underpaid' ELSE p_state END
-    WHEN p_state = 'canceled' THEN p_state
+    WHEN p_state IN ('expired', 'underpaid', 'canceled') THEN CASE WHEN p_final > 0 THEN 'underpaid' ELSE p_state END
     WHEN p_seen >= p_need THEN 'confirming'
     WHEN p_seen > 0 THEN 'partially_paid'
     ELSE 'pending'
@@ -94,12 +94,12 @@ BEGIN
             state = n.new_state, seen = n.seen, final = n.final,
             settled = CASE WHEN n.new_state = 'paid' THEN n.final_custodial ELSE o.settled END,
             excess = CASE WHEN n.new_state = 'paid' THEN n.excess ELSE o.excess END,
-            overpaid = n.new_state = 'paid' AND n.overpaid, late = n.late, multiple = n.deposits > 1,
-            paid_at = CASE WHEN n.new_state = 'paid' THEN coalesce(o.paid_at, now()) END,
+            overpaid = CASE n.new_state WHEN 'paid' THEN n.overpaid WHEN 'reversed' THEN o.overpaid ELSE false END, late = n.late, multiple = n.deposits > 1,
+            paid_at = CASE WHEN n.new_state = 'paid' THEN coalesce(o.paid_at, now()) ELSE o.paid_at END,
             event_seq = o.event_seq + (n.new_state <> n.old_state)::integer
             + (n.new_state = 'paid' AND n.overpaid AND NOT n.was_overpaid)::integer
         FROM money AS n
-        WHERE o.party_id = n.party_id AND o.order_id = n.order_id AND o.state <> 'reversed'
+        WHERE o.party_id = n.party_id AND o.order_id = n.order_id
         AND (o.state, o.seen, o.final, o.late, o.multiple) IS DISTINCT FROM (n.new_state, n.seen, n.final, n.late, n.deposits > 1)
         RETURNING o AS now, n.old_state, n.old_settled, n.was_overpaid
     )
@@ -349,7 +349,7 @@ BEGIN
         SELECT o.party_id, o.order_id, o.state AS old_state
         FROM usdtpay.payment_order AS o
         WHERE o.state IN ('pending', 'partially_paid') AND o.expires_at < (SELECT max(clock.at) FROM clock)
-        AND NOT EXISTS (SELECT FROM clock WHERE clock.network_id = ANY (o.networks) AND clock.at <= o.expires_at)
+        AND (SELECT min(clock.at) FROM clock WHERE clock.network_id = ANY (o.networks)) > o.expires_at
         AND o.seen = o.final
         ORDER BY o.expires_at
         LIMIT least(greatest(p_limit, 1), 100000)
@@ -377,7 +377,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION usdtpay.order_expire(integer) IS
-'Ends orders whose time is over: pending becomes expired, partially_paid underpaid. Judged by the chain''s clock: every enabled network the order may be paid on must have been scanned without a gap beyond expires_at, and nothing may be in flight, so an outage never expires a paid order. A job; returns how many.';
+'Ends orders whose time is over: pending becomes expired, partially_paid underpaid. Judged by the chain''s clock: every enabled network the order may be paid on must have been scanned without a gap beyond expires_at (with none enabled it waits), and nothing may be in flight, so an outage never expires a paid order. A job; returns how many.';
 
 CREATE OR REPLACE FUNCTION usdtpay.order_settle_underpaid(p_key text, p_order bigint, p_reason text, p_party text DEFAULT NULL)
 RETURNS text
@@ -405,6 +405,41 @@ $$;
 COMMENT ON FUNCTION usdtpay.order_settle_underpaid(text, bigint, text, text) IS
 'The merchant takes an underpaid order as paid: what arrived becomes available. p_key is the idempotency key. Errors: UP000, UP1xx, UP200, UP201, UP202.';
 
+CREATE OR REPLACE FUNCTION usdtpay_internal.order_unsettle(p_order usdtpay.payment_order, p_resolution bigint) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_suspense bigint := usdtpay.account_open(p_order.party_id, 'USDT', 'suspense');
+    v_prefix text := 'order:' || p_order.order_id || ':settle:';
+    v_debits bigint[];
+    v_amounts bigint[];
+BEGIN
+    -- what the settle journals left on each account but pending and suspense; the key index finds them
+    SELECT array_agg(n.account_id ORDER BY n.account_id), array_agg(n.amount ORDER BY n.account_id)
+    INTO v_debits, v_amounts
+    FROM (
+        SELECT v.account_id, sum(v.amount)::bigint AS amount
+        FROM usdtpay.posting AS h
+        JOIN usdtpay.posting AS p
+            ON p.party_id = h.party_id AND p.posting_id BETWEEN h.posting_id AND h.posting_id + h.lines - 1
+        CROSS JOIN LATERAL (VALUES (p.credit_account, p.amount), (p.debit_account, -p.amount)) AS v (account_id, amount)
+        JOIN usdtpay.account_name AS a ON a.party_id = p.party_id AND a.account_id = v.account_id
+        WHERE h.party_id = p_order.party_id AND h.key COLLATE "C" >= v_prefix AND h.key COLLATE "C" < v_prefix || ':'
+        AND a.name IN ('available', 'fee')
+        GROUP BY 1 HAVING sum(v.amount) > 0
+    ) AS n;
+    IF v_debits IS NOT NULL THEN
+        PERFORM usdtpay.ledger_post(
+            p_order.party_id, 'resolution:' || p_resolution, v_debits, array_fill(v_suspense, ARRAY[cardinality(v_debits)]),
+            v_amounts, 'adjust', 'order:' || p_order.order_id
+        );
+    END IF;
+END;
+$$;
+COMMENT ON FUNCTION usdtpay_internal.order_unsettle(usdtpay.payment_order, bigint) IS
+'Posts what the settlement of an order made available, and its fee, to suspense. Error: UP300 when it has been spent.';
+
 CREATE OR REPLACE FUNCTION usdtpay.order_reverse(p_key text, p_order bigint, p_reason text, p_party text DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -419,19 +454,9 @@ BEGIN
         RETURN v_order.state;
     END IF;
     v_id := usdtpay_internal.resolution_add(v_order.party_id, p_key, 'reverse', NULL, p_order, v_order.settled, p_reason);
-    IF v_order.settled > 0 THEN
-        PERFORM usdtpay.ledger_post(
-            v_order.party_id, 'resolution:' || v_id,
-            ARRAY[usdtpay.account_open(v_order.party_id, 'USDT', 'available')],
-            ARRAY[usdtpay.account_open(v_order.party_id, 'USDT', 'suspense')],
-            ARRAY[CASE
-                WHEN v_order.overpaid AND v_order.overpay_policy = 'hold' THEN least(v_order.settled, v_order.due)
-                ELSE v_order.settled
-            END], 'adjust', 'order:' || p_order
-        );
-    END IF;
+    PERFORM usdtpay_internal.order_unsettle(v_order, v_id);
     RETURN (usdtpay_internal.order_move_to(v_order, 'reversed', true)).state;
 END;
 $$;
 COMMENT ON FUNCTION usdtpay.order_reverse(text, bigint, text, text) IS
-'Takes a paid order back by an operator''s decision: what had become available goes to suspense until a person decides. Never automatic. Errors: UP000, UP101, UP200, UP201, UP202, UP300 when the merchant has spent it.';
+'Takes a paid order back by an operator''s decision: what had become available goes to suspense until a person decides, the fee with it. Never automatic. Errors: UP000, UP101, UP200, UP201, UP202, UP300 when the merchant has spent it.';

@@ -14,21 +14,24 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     v_party bigint := usdtpay_internal.party_acting(p_party);
+    v_draft boolean := coalesce(p_draft, false);
     v_merchant usdtpay.merchant;
     v_route usdtpay_internal.order_route;
     v_hash bigint;
     v_order usdtpay.payment_order;
 BEGIN
+    -- JSON keeps a NULL apart from an empty string and no value can run into the next
     v_hash := hashtextextended(
-        concat_ws(
-            '|', p_amount, p_currency, p_expires_in, array_to_string(p_networks, ','), p_customer_ref, p_metadata,
-            p_rate, p_rate_source, p_draft
-        ), 0
+        json_build_array(
+            trim_scale(p_amount), p_currency, extract(epoch FROM p_expires_in),
+            ARRAY(SELECT n FROM unnest(p_networks) AS n ORDER BY n), p_networks IS NULL, p_customer_ref, p_metadata,
+            trim_scale(p_rate), p_rate_source, v_draft
+        )::text, 0
     );
     SELECT o.* INTO v_order FROM usdtpay.payment_order AS o WHERE o.party_id = v_party AND o.reference = p_reference;
     created := v_order.order_id IS NULL;
     IF created THEN
-        PERFORM usdtpay_internal.order_check(p_reference, p_expires_in, p_customer_ref, p_metadata);
+        PERFORM usdtpay_internal.order_check(p_reference, p_expires_in, p_customer_ref, p_metadata, p_rate_source);
         SELECT m.* INTO v_merchant FROM usdtpay.merchant AS m WHERE m.party_id = v_party;
         IF v_merchant.party_id IS NULL THEN
             RAISE EXCEPTION USING ERRCODE = 'UP203',
@@ -53,7 +56,7 @@ BEGIN
         v_route := usdtpay_internal.order_route(v_party, coalesce(p_networks, v_merchant.networks));
         v_order.created_at := now();
         v_order.expires_at := now() + coalesce(p_expires_in, v_merchant.order_ttl);
-        IF NOT p_draft THEN
+        IF NOT v_draft THEN
             v_order := usdtpay_internal.order_addresses(v_order, v_route);
         END IF;
         INSERT INTO usdtpay.payment_order (
@@ -62,7 +65,7 @@ BEGIN
             price_amount, price_currency, rate, rate_source, rate_at, customer_ref, on_paid, on_paid_role, metadata
         ) VALUES (
             v_party, v_order.order_id, p_reference, v_hash, 1,
-            CASE WHEN p_draft THEN 'draft' ELSE 'pending' END::usdtpay.order_state, v_order.due,
+            CASE WHEN v_draft THEN 'draft' ELSE 'pending' END::usdtpay.order_state, v_order.due,
             v_merchant.underpay_tolerance, v_merchant.overpay_tolerance, v_merchant.fee_bps, v_merchant.late_policy,
             v_merchant.overpay_policy, v_route.networks, v_order.evm_address, v_order.tron_address, v_order.created_at,
             v_order.expires_at, v_order.price_amount, v_order.price_currency, v_order.rate, v_order.rate_source,
@@ -74,7 +77,7 @@ BEGIN
                 MESSAGE = 'the same order is being created concurrently', DETAIL = format('Reference is "%s".', p_reference),
                 HINT = 'Repeat the call: it returns the order the other session created.';
         END IF;
-        v_order.state := CASE WHEN p_draft THEN 'draft' ELSE 'pending' END::usdtpay.order_state;
+        v_order.state := CASE WHEN v_draft THEN 'draft' ELSE 'pending' END::usdtpay.order_state;
     ELSIF v_order.request_hash <> v_hash THEN
         RAISE EXCEPTION USING ERRCODE = 'UP202',
             MESSAGE = 'that reference belongs to an order with other parameters',
@@ -93,7 +96,7 @@ COMMENT ON FUNCTION usdtpay.order_create(text, numeric, text, interval, text [],
 'Creates a request to be paid, inside the caller''s transaction: a rollback leaves nothing behind. p_reference is the merchant''s order number and the idempotency key: the same call returns the first order (created = false), other parameters are UP202. p_amount is in p_currency; for another currency than USDT give p_rate, units of that currency for one USDT, and where it came from. p_expires_in defaults to the merchant''s order_ttl, p_networks to the merchant''s or to all enabled ones that have a wallet. p_draft keeps it without addresses and clock until order_open. Returns the amount to pay in USDT (with a shared wallet: a unique amount) and the addresses. Errors: UP000, UP004, UP1xx, UP202, UP203, UP204, 40001 when the same reference is created concurrently (repeat).';
 
 CREATE OR REPLACE FUNCTION usdtpay_internal.order_check(
-    p_reference text, p_expires_in interval, p_customer_ref text, p_metadata jsonb
+    p_reference text, p_expires_in interval, p_customer_ref text, p_metadata jsonb, p_rate_source text
 ) RETURNS void
 LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
@@ -110,6 +113,11 @@ BEGIN
             MESSAGE = 'an order lives 1 second to 90 days', DETAIL = format('Value is %s.', p_expires_in),
             HINT = 'Give p_expires_in within these bounds, or leave it out.';
     END IF;
+    IF length(p_rate_source) > 200 THEN
+        RAISE EXCEPTION USING ERRCODE = 'UP000',
+            MESSAGE = 'the source of the rate is too long', DETAIL = format('It has %s characters.', length(p_rate_source)),
+            HINT = 'Name it in at most 200 characters.';
+    END IF;
     IF length(p_metadata::text) > 8192 THEN
         RAISE EXCEPTION USING ERRCODE = 'UP000',
             MESSAGE = 'metadata is too long', DETAIL = format('It has %s characters, 8192 are allowed.', length(p_metadata::text)),
@@ -117,7 +125,7 @@ BEGIN
     END IF;
 END;
 $$;
-COMMENT ON FUNCTION usdtpay_internal.order_check(text, interval, text, jsonb) IS 'Refuses malformed parameters of order_create with UP000.';
+COMMENT ON FUNCTION usdtpay_internal.order_check(text, interval, text, jsonb, text) IS 'Refuses malformed parameters of order_create with UP000.';
 
 CREATE OR REPLACE FUNCTION usdtpay_internal.order_price(p_amount numeric, p_currency text, p_rate numeric) RETURNS bigint
 LANGUAGE plpgsql IMMUTABLE
@@ -134,14 +142,15 @@ BEGIN
         END IF;
         v_due := usdtpay_internal.minor(p_amount, 6, 'amount');
     ELSE
-        IF p_currency IS NULL OR p_currency !~ '^[A-Z]{3}$' OR p_rate IS NULL OR p_rate IN ('NaN', 'Infinity', '-Infinity')
-        OR p_rate <= 0 OR p_amount IS NULL OR p_amount IN ('NaN', 'Infinity', '-Infinity') OR p_amount <= 0 THEN
+        -- the bounds keep the division from overflowing; NaN sorts above everything
+        IF p_currency IS NULL OR p_currency !~ '^[A-Z]{3}$' OR p_rate IS NULL OR p_amount IS NULL
+        OR p_rate NOT BETWEEN 1e-9 AND 1e12 OR p_amount <= 0 OR p_amount > 1e21 THEN
             RAISE EXCEPTION USING ERRCODE = 'UP004',
                 MESSAGE = 'a fiat price needs a currency code, an amount and a rate',
                 DETAIL = format('Currency "%s", amount %s, rate %s.', p_currency, p_amount, p_rate),
                 HINT = 'p_rate is units of the currency for one USDT, for example 7.24 for CNY.';
         END IF;
-        -- rounded up to a cent of a USDT's hundredth part: a payer types it, and it must not fall short
+        -- four decimals, because a payer types it; rounded up, because it must not fall short
         v_due := usdtpay_internal.minor(ceil(p_amount / p_rate * 10000) / 10000, 6, 'amount');
     END IF;
     IF v_due < 1 OR v_due > 1000000000000000 THEN
@@ -194,6 +203,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     v_wallet usdtpay.wallet;
+    v_shared usdtpay.wallet[];
     v_raw bytea;
 BEGIN
     FOREACH v_wallet IN ARRAY ARRAY[p_route.evm, p_route.tron] LOOP
@@ -204,7 +214,8 @@ BEGIN
             WHEN 'pool' THEN
                 v_raw := usdtpay_internal.address_borrow(v_wallet, p_order);
             ELSE
-                SELECT s.raw, s.due INTO v_raw, p_order.due FROM usdtpay_internal.address_share(v_wallet, p_order) AS s;
+                v_shared := array_append(v_shared, v_wallet);
+                CONTINUE;
         END CASE;
         IF v_wallet.family = 'evm' THEN
             p_order.evm_address := v_raw;
@@ -212,11 +223,14 @@ BEGIN
             p_order.tron_address := v_raw;
         END IF;
     END LOOP;
+    IF v_shared IS NOT NULL THEN
+        p_order := usdtpay_internal.address_share(v_shared, p_order);
+    END IF;
     RETURN p_order;
 END;
 $$;
 COMMENT ON FUNCTION usdtpay_internal.order_addresses(usdtpay.payment_order, usdtpay_internal.order_route) IS
-'Gives an order one address per family of its networks, and with a shared wallet its unique amount; returns the order with them filled in.';
+'Gives an order one address per family of its networks, and with shared wallets its unique amount; returns the order with them filled in. Error: UP204.';
 
 CREATE OR REPLACE FUNCTION usdtpay_internal.address_borrow(p_wallet usdtpay.wallet, p_order usdtpay.payment_order) RETURNS bytea
 LANGUAGE plpgsql
@@ -244,46 +258,96 @@ $$;
 COMMENT ON FUNCTION usdtpay_internal.address_borrow(usdtpay.wallet, usdtpay.payment_order) IS
 'Reserves a free address of a pool for an order, quarantine included. Error: UP204 when none is free.';
 
-CREATE OR REPLACE FUNCTION usdtpay_internal.address_share(
-    p_wallet usdtpay.wallet, p_order usdtpay.payment_order, OUT raw bytea, OUT due bigint
-)
+CREATE OR REPLACE FUNCTION usdtpay_internal.address_share(p_wallets usdtpay.wallet [], p_order usdtpay.payment_order)
+RETURNS usdtpay.payment_order
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_from timestamptz := p_order.created_at - interval '10 minutes';
+    v_due bigint;
+    v_raw bytea;
+BEGIN
+    -- amounts 0.0001 USDT apart, the nearest first, leaving out those taken on every address of a wallet
+    FOR v_due IN
+        WITH wallet AS MATERIALIZED (
+            SELECT
+                w.wallet_id, tstzrange(v_from, p_order.expires_at + w.quarantine) AS during,
+                (SELECT count(*) FROM usdtpay.address AS a WHERE a.wallet_id = w.wallet_id AND a.free_at IS NOT NULL) AS size
+            FROM unnest(p_wallets) AS w
+        ), taken AS MATERIALIZED (
+            SELECT c.amount
+            FROM wallet AS w
+            JOIN usdtpay.address_claim AS c
+                ON int8range(c.wallet_id, c.wallet_id, '[]') && int8range(w.wallet_id, w.wallet_id, '[]')
+                AND int8range(c.amount, c.amount, '[]') && int8range(p_order.due, p_order.due + 999900, '[]')
+                AND c.during && w.during
+            GROUP BY w.wallet_id, w.size, c.amount HAVING count(DISTINCT c.idx) >= w.size
+        )
+        SELECT p_order.due + 100 * k.step FROM generate_series(0, 9999) AS k (step)
+        WHERE p_order.due + 100 * k.step NOT IN (SELECT taken.amount FROM taken)
+        ORDER BY 1
+    LOOP
+        FOR v_wallet IN 1..cardinality(p_wallets) LOOP
+            v_raw := usdtpay_internal.address_claim_add(p_wallets[v_wallet], p_order, v_due);
+            EXIT WHEN v_raw IS NULL;
+            IF p_wallets[v_wallet].family = 'evm' THEN
+                p_order.evm_address := v_raw;
+            ELSE
+                p_order.tron_address := v_raw;
+            END IF;
+        END LOOP;
+        IF v_raw IS NOT NULL THEN
+            p_order.due := v_due;
+            RETURN p_order;
+        END IF;
+        -- one amount for all families: give back what the other one took
+        DELETE FROM usdtpay.address_claim AS c USING unnest(p_wallets) AS w
+        WHERE c.party_id = p_order.party_id AND c.order_id = p_order.order_id AND c.wallet_id = w.wallet_id;
+    END LOOP;
+    RAISE EXCEPTION USING ERRCODE = 'UP204',
+        MESSAGE = 'no unique amount is free on the shared address',
+        DETAIL = format('Wallet is "%s", amount %s minor units.', p_wallets[1].code, p_order.due),
+        HINT = 'Add addresses to the wallet, shorten its quarantine, or use an xpub wallet.';
+END;
+$$;
+COMMENT ON FUNCTION usdtpay_internal.address_share(usdtpay.wallet [], usdtpay.payment_order) IS
+'Reserves a unique amount (due plus k times 0.0001 USDT), the same on the shared addresses of all families, and returns the order with amount and addresses. The exclusion constraint of address_claim decides races. Error: UP204.';
+
+CREATE OR REPLACE FUNCTION usdtpay_internal.address_claim_add(
+    p_wallet usdtpay.wallet, p_order usdtpay.payment_order, p_amount bigint
+) RETURNS bytea
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     v_during tstzrange := tstzrange(p_order.created_at - interval '10 minutes', p_order.expires_at + p_wallet.quarantine);
-    v_idx bigint;
+    v_address record;
 BEGIN
-    -- amounts 0.0001 USDT apart, the nearest free one first; a concurrent taker only costs another try
-    FOR v_try IN 1..20 LOOP
-        SELECT a.raw, a.idx, p_order.due + 100 * k.step INTO raw, v_idx, due
-        FROM generate_series(0, 9999) AS k (step)
-        CROSS JOIN (SELECT s.raw, s.idx FROM usdtpay.address AS s WHERE s.wallet_id = p_wallet.wallet_id AND s.family = p_wallet.family) AS a
-        WHERE NOT EXISTS (
+    FOR v_address IN
+        SELECT a.raw, a.idx FROM usdtpay.address AS a
+        WHERE a.wallet_id = p_wallet.wallet_id AND a.free_at IS NOT NULL
+        AND NOT EXISTS (
             SELECT FROM usdtpay.address_claim AS c
             WHERE int8range(c.wallet_id, c.wallet_id, '[]') && int8range(p_wallet.wallet_id, p_wallet.wallet_id, '[]')
             AND int8range(c.idx, c.idx, '[]') && int8range(a.idx, a.idx, '[]')
-            AND int8range(c.amount, c.amount, '[]') && int8range(p_order.due + 100 * k.step, p_order.due + 100 * k.step, '[]')
+            AND int8range(c.amount, c.amount, '[]') && int8range(p_amount, p_amount, '[]')
             AND c.during && v_during
         )
-        ORDER BY k.step, a.idx
-        OFFSET (v_try - 1) * (v_try - 1) LIMIT 1;
-        EXIT WHEN raw IS NULL;
+        ORDER BY a.idx LIMIT 20
+    LOOP
         INSERT INTO usdtpay.address_claim (party_id, order_id, wallet_id, idx, amount, during)
-        VALUES (p_order.party_id, p_order.order_id, p_wallet.wallet_id, v_idx, due, v_during)
+        VALUES (p_order.party_id, p_order.order_id, p_wallet.wallet_id, v_address.idx, p_amount, v_during)
         ON CONFLICT DO NOTHING;
         IF FOUND THEN
-            RETURN;
+            RETURN v_address.raw;
         END IF;
     END LOOP;
-    RAISE EXCEPTION USING ERRCODE = 'UP204',
-        MESSAGE = 'no unique amount is free on the shared address',
-        DETAIL = format('Wallet is "%s", amount %s minor units.', p_wallet.code, p_order.due),
-        HINT = 'Add addresses to the wallet, shorten its quarantine, or use an xpub wallet.';
+    RETURN NULL;
 END;
 $$;
-COMMENT ON FUNCTION usdtpay_internal.address_share(usdtpay.wallet, usdtpay.payment_order) IS
-'Reserves a unique amount (due plus k times 0.0001 USDT) on a shared address. The exclusion constraint of address_claim decides races. Error: UP204.';
+COMMENT ON FUNCTION usdtpay_internal.address_claim_add(usdtpay.wallet, usdtpay.payment_order, bigint) IS
+'Claims an amount on one of a shared wallet''s addresses for an order and returns the address; NULL when it is taken on all, also by a session that was faster.';
 
 CREATE OR REPLACE FUNCTION usdtpay.payment_uri(
     p_order bigint, p_network text, p_form text DEFAULT 'standard', p_party text DEFAULT NULL

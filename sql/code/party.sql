@@ -133,11 +133,11 @@ DECLARE
     v_party bigint;
 BEGIN
     PERFORM usdtpay_internal.require_operator();
-    IF p_code IS NULL OR p_code !~ '^[a-z0-9][a-z0-9_.-]{0,62}$' OR coalesce(p_name, '') = '' THEN
+    IF p_code IS NULL OR p_code !~ '^[a-z0-9][a-z0-9_.-]{0,62}$' OR coalesce(p_name, '') = '' OR length(p_name) > 200 THEN
         RAISE EXCEPTION USING ERRCODE = 'UP000',
             MESSAGE = 'a merchant needs a code and a name',
             DETAIL = format('Code is "%s", name is "%s".', p_code, p_name),
-            HINT = 'The code takes 1 to 63 of a-z 0-9 _ . - and starts with a letter or digit.';
+            HINT = 'The code takes 1 to 63 of a-z 0-9 _ . - and starts with a letter or digit; the name at most 200 characters.';
     END IF;
     INSERT INTO usdtpay.party (code, name, kind) VALUES (p_code, p_name, 'merchant')
     ON CONFLICT (code) DO NOTHING RETURNING party_id INTO v_party;
@@ -222,7 +222,7 @@ BEGIN
             HINT = 'late_policy is auto, review or refund; overpay_policy accept or hold; order_ttl 1 minute to 90 days.';
     END IF;
     IF p_on_paid <> '' THEN
-        PERFORM usdtpay_internal.hook_check(p_on_paid);
+        PERFORM usdtpay_internal.hook_check(v_party, p_on_paid);
     END IF;
     UPDATE usdtpay.merchant AS m SET
         order_ttl = coalesce(p_order_ttl, m.order_ttl),
@@ -250,7 +250,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION usdtpay.merchant_set(interval, numeric, numeric, numeric, text, text, text, text [], text) IS
-'Changes a merchant''s settings; what is left NULL stays. Amounts are USDT. on_paid names a function taking one bigint (the order id) that runs in the settling transaction as the calling role; an empty string removes it. networks limits what payers are offered; an empty array removes the limit. Orders keep the settings they were created with. Errors: UP000, UP004, UP1xx, UP200.';
+'Changes a merchant''s settings; what is left NULL stays. Amounts are USDT. on_paid names a function taking one bigint (the order id) that runs in the settling transaction as the calling role, which must be bound to the party; an empty string removes it. networks limits what payers are offered; an empty array removes the limit. Orders keep the settings they were created with. Errors: UP000, UP004, UP1xx, UP200.';
 
 CREATE OR REPLACE FUNCTION usdtpay.merchant_fee_set(p_party text, p_fee_bps integer) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
@@ -265,6 +265,11 @@ BEGIN
     END IF;
     UPDATE usdtpay.merchant AS m SET fee_bps = p_fee_bps, settings_at = now()
     WHERE m.party_id = usdtpay_internal.party_acting(p_party);
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'UP200',
+            MESSAGE = 'the party is no merchant', DETAIL = format('Party code is "%s".', p_party),
+            HINT = 'Create one with usdtpay.merchant_create.';
+    END IF;
 END;
 $$;
 COMMENT ON FUNCTION usdtpay.merchant_fee_set(text, integer) IS

@@ -13,12 +13,17 @@ DECLARE
     v_old usdtpay.wallet;
     v_wallet bigint;
 BEGIN
-    IF coalesce(p_code, '') = '' OR p_kind IS NULL OR p_kind NOT IN ('xpub', 'pool', 'shared')
+    IF p_code IS NULL OR length(p_code) NOT BETWEEN 1 AND 63 OR p_kind IS NULL OR p_kind NOT IN ('xpub', 'pool', 'shared')
     OR p_family IS NULL OR p_family NOT IN ('evm', 'tron') THEN
         RAISE EXCEPTION USING ERRCODE = 'UP000',
             MESSAGE = 'a wallet needs a code, a kind and a family',
             DETAIL = format('Code "%s", kind "%s", family "%s".', p_code, p_kind, p_family),
-            HINT = 'Kinds are xpub, pool and shared; families are evm and tron.';
+            HINT = 'The code has 1 to 63 characters; kinds are xpub, pool and shared; families are evm and tron.';
+    END IF;
+    IF p_quarantine NOT BETWEEN interval '0' AND interval '365 days' THEN
+        RAISE EXCEPTION USING ERRCODE = 'UP000',
+            MESSAGE = 'a quarantine lasts 0 to 365 days', DETAIL = format('Value is %s.', p_quarantine),
+            HINT = 'Leave it out for 24 hours.';
     END IF;
     IF (p_kind = 'xpub') <> (p_xpub IS NOT NULL) OR (p_kind = 'xpub') <> (p_addresses IS NULL) THEN
         RAISE EXCEPTION USING ERRCODE = 'UP000',
@@ -35,14 +40,16 @@ BEGIN
     PERFORM pg_advisory_xact_lock(hashtextextended('usdtpay.wallet', v_party));
     SELECT w.* INTO v_old FROM usdtpay.wallet AS w WHERE w.party_id = v_party AND w.code = p_code;
     IF v_old.wallet_id IS NOT NULL THEN
-        IF (v_old.kind::text, v_old.family, coalesce(v_old.xpub, '')) = (p_kind, p_family, coalesce(p_xpub, '')) THEN
+        IF (v_old.kind::text, v_old.family, coalesce(v_old.xpub, ''), v_old.quarantine)
+            = (p_kind, p_family, coalesce(p_xpub, ''), coalesce(p_quarantine, v_old.quarantine)) THEN
             PERFORM usdtpay_internal.wallet_import(v_old, p_addresses);
             RETURN v_old.wallet_id;
         END IF;
         RAISE EXCEPTION USING ERRCODE = 'UP202',
             MESSAGE = 'that code names another wallet', DETAIL = format('Code is "%s".', p_code),
-            HINT = 'Repeat the call with the same kind, family and xpub, or choose another code.';
+            HINT = 'Repeat the call with the same kind, family, xpub and quarantine, or choose another code.';
     END IF;
+    PERFORM pg_advisory_xact_lock(hashtextextended('usdtpay.xpub:' || p_xpub, 0)); -- another party may bring it at the same time
     IF p_xpub IS NOT NULL AND EXISTS (SELECT FROM usdtpay.wallet AS w WHERE w.xpub = p_xpub AND w.family = p_family) THEN
         RAISE EXCEPTION USING ERRCODE = 'UP202',
             MESSAGE = 'that xpub is in use already',
@@ -96,7 +103,7 @@ BEGIN
     SELECT
         n.raw, p_wallet.family, p_wallet.party_id, p_wallet.wallet_id,
         nextval(format('usdtpay_internal.wallet_%s_index', p_wallet.wallet_id)::regclass), p_wallet.custodial,
-        CASE WHEN p_wallet.kind = 'pool' THEN '-infinity'::timestamptz END
+        CASE p_wallet.kind WHEN 'pool' THEN '-infinity'::timestamptz ELSE 'infinity' END
     FROM (
         SELECT u.raw
         FROM unnest(p_addresses) WITH ORDINALITY AS t (address, n)

@@ -66,7 +66,7 @@ COMMENT ON COLUMN usdtpay.address.idx IS 'Derivation index, or position in the i
 COMMENT ON COLUMN usdtpay.address.order_id IS 'Order it was derived for (xpub wallets)';
 COMMENT ON COLUMN usdtpay.address.custodial IS 'Whether the platform holds the keys (of its wallet)';
 COMMENT ON COLUMN usdtpay.address.customer_ref IS 'Customer it belongs to for good';
-COMMENT ON COLUMN usdtpay.address.free_at IS 'Pool: from when on it may be given to the next order';
+COMMENT ON COLUMN usdtpay.address.free_at IS 'Pool: from when on it may be given to the next order; shared: infinity; otherwise NULL';
 COMMENT ON COLUMN usdtpay.address.given_at IS 'When it began to be watched';
 CREATE UNIQUE INDEX address_customer_key ON usdtpay.address (party_id, customer_ref, family) WHERE customer_ref IS NOT NULL;
 CREATE INDEX address_pool_idx ON usdtpay.address (wallet_id, free_at) WHERE free_at IS NOT NULL;

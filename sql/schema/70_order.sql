@@ -172,6 +172,7 @@ COMMENT ON COLUMN usdtpay.deposit.amount_raw IS 'Amount of the log in the token'
 COMMENT ON COLUMN usdtpay.deposit.dust_raw IS 'Raw units finer than the ledger''s minor unit, kept for the record';
 COMMENT ON COLUMN usdtpay.deposit.customer_ref IS 'Customer whose permanent address it reached';
 CREATE INDEX deposit_order_idx ON usdtpay.deposit (party_id, order_id) WHERE order_id IS NOT NULL;
+CREATE INDEX deposit_tx_idx ON usdtpay.deposit (tx_hash);
 CREATE INDEX deposit_open_idx ON usdtpay.deposit (network_id, block_number) WHERE state = 'seen';
 CREATE INDEX deposit_aside_idx ON usdtpay.deposit (party_id, deposit_id) WHERE route <> 'matched';
 SELECT pg_catalog.pg_extension_config_dump('usdtpay.deposit', '');

@@ -19,18 +19,32 @@
 
 #define RPC_CONNECT_MS 5000
 
+/* Ends the HTTP call of a question that goes away, and lets its provider forget it. */
+static void
+rpc_on_reset(void *arg)
+{
+	UsdtpayRpc *rpc = arg;
+
+	if (rpc->http != NULL)
+		usdtpay_http_release(rpc->http);
+	if (rpc->provider->pending == rpc)
+		rpc->provider->pending = NULL;
+}
+
 /* Makes an empty question. */
 UsdtpayRpc *
-usdtpay_rpc_create(UsdtpayProvider *provider, int capacity)
+usdtpay_rpc_create(MemoryContext parent, UsdtpayProvider *provider, int capacity)
 {
-	MemoryContext context =
-		AllocSetContextCreate(TopMemoryContext, "usdtpay rpc", ALLOCSET_SMALL_SIZES);
+	MemoryContext context = AllocSetContextCreate(parent, "usdtpay rpc", ALLOCSET_SMALL_SIZES);
 	UsdtpayRpc *rpc = MemoryContextAllocZero(context, sizeof(*rpc));
 
 	rpc->context = context;
 	rpc->provider = provider;
 	rpc->capacity = capacity;
 	rpc->calls = MemoryContextAllocZero(context, sizeof(UsdtpayRpcCall) * capacity);
+	rpc->on_reset.func = rpc_on_reset;
+	rpc->on_reset.arg = rpc;
+	MemoryContextRegisterResetCallback(context, &rpc->on_reset);
 	return rpc;
 }
 
@@ -67,10 +81,6 @@ usdtpay_rpc_add(UsdtpayRpc *rpc, const char *method, const char *params, ...)
 void
 usdtpay_rpc_free(UsdtpayRpc *rpc)
 {
-	if (rpc->http != NULL)
-		usdtpay_http_release(rpc->http);
-	if (rpc->provider->pending == rpc)
-		rpc->provider->pending = NULL;
 	MemoryContextDelete(rpc->context);
 }
 
@@ -380,4 +390,99 @@ usdtpay_rpc_wait(UsdtpayHttpPool *pool, UsdtpayRpc *const *rpcs, int count)
 	for (i = 0; i < count; i++)
 		while (!rpcs[i]->done)
 			(void) usdtpay_rpc_next(pool, usdtpay_rpc_timeout);
+}
+
+/* Sends calls[from..] in requests of at most batch->slice calls. */
+static void
+rpc_batch_send(UsdtpayHttpPool *pool, UsdtpayRpcBatch *batch)
+{
+	int at = 0;
+
+	batch->slice = Max(1, Min(batch->count, Min(usdtpay_rpc_batch, batch->provider->batch)));
+	batch->rpc_count = (batch->count + batch->slice - 1) / batch->slice;
+	batch->rpcs = palloc0(sizeof(UsdtpayRpc *) * batch->rpc_count);
+	while (at < batch->count)
+	{
+		int n = Min(batch->slice, batch->count - at);
+		UsdtpayRpc *rpc = usdtpay_rpc_create(CurrentMemoryContext, batch->provider, n);
+		int i;
+
+		rpc->count = n;
+		for (i = 0; i < n; i++)
+		{
+			rpc->calls[i] = batch->calls[at + i];
+			rpc->calls[i].answered = false;
+			rpc->calls[i].advice.verdict = USDTPAY_RPC_OK;
+		}
+		while (usdtpay_http_room(pool) <= 0)
+			(void) usdtpay_rpc_next(pool, usdtpay_rpc_timeout);
+		usdtpay_rpc_send(pool, rpc, batch->timeout_ms);
+		batch->rpcs[at / batch->slice] = rpc;
+		at += n;
+	}
+}
+
+/* Sends calls without waiting.  They and the batch live in the current context. */
+UsdtpayRpcBatch *
+usdtpay_rpc_start(UsdtpayHttpPool *pool, UsdtpayProvider *provider, UsdtpayRpcCall *calls,
+				  int count, int timeout_ms)
+{
+	UsdtpayRpcBatch *batch = palloc0(sizeof(*batch));
+
+	batch->provider = provider;
+	batch->calls = calls;
+	batch->count = count;
+	batch->timeout_ms = timeout_ms;
+	rpc_batch_send(pool, batch);
+	return batch;
+}
+
+/* Frees a batch's requests; results die with them. */
+void
+usdtpay_rpc_drop(UsdtpayRpcBatch *batch)
+{
+	int i;
+
+	for (i = 0; i < batch->rpc_count; i++)
+		if (batch->rpcs[i] != NULL)
+			usdtpay_rpc_free(batch->rpcs[i]);
+	batch->rpc_count = 0;
+}
+
+/* Copies the answers to the caller's calls.  Returns: the first verdict that is not OK. */
+static UsdtpayRpcVerdict
+rpc_batch_collect(UsdtpayRpcBatch *batch)
+{
+	UsdtpayRpcVerdict verdict = USDTPAY_RPC_OK;
+	int i;
+
+	for (i = 0; i < batch->count; i++)
+	{
+		batch->calls[i] = batch->rpcs[i / batch->slice]->calls[i % batch->slice];
+		if (verdict == USDTPAY_RPC_OK)
+			verdict = batch->calls[i].advice.verdict;
+	}
+	return verdict;
+}
+
+/* Waits for all answers; a node that finds the requests too big gets smaller ones.
+ * Returns: OK when every call has a result, else the first verdict that is not.  Results stay
+ * valid until usdtpay_rpc_drop(). */
+UsdtpayRpcVerdict
+usdtpay_rpc_finish(UsdtpayHttpPool *pool, UsdtpayRpcBatch *batch)
+{
+	for (;;)
+	{
+		UsdtpayRpcVerdict verdict;
+
+		usdtpay_rpc_wait(pool, batch->rpcs, batch->rpc_count);
+		verdict = rpc_batch_collect(batch);
+		if (batch->slice == 1 || (verdict != USDTPAY_RPC_BATCH && verdict != USDTPAY_RPC_RANGE) ||
+			(verdict == USDTPAY_RPC_RANGE && batch->rpcs[0]->advice.verdict == USDTPAY_RPC_OK))
+			return verdict;
+		/* Too many calls, or an answer too large for one request. */
+		batch->provider->batch = batch->slice / 2;
+		usdtpay_rpc_drop(batch);
+		rpc_batch_send(pool, batch);
+	}
 }

@@ -2,8 +2,9 @@
  *
  * rpc.h: questions to a node: JSON-RPC, several calls in one request, or TRON's plain HTTP.
  *
- * A question lives in a memory context of its own, so it may outlive the tick that asked it;
- * its answers are slices into the HTTP body and die with it.
+ * A question lives in a memory context of its own below the one given; deleting or resetting
+ * that, as happens to the tick's after an error, ends the HTTP call too.  Answers are slices into
+ * the HTTP body and die with the question.
  */
 #ifndef USDTPAY_RPC_H
 #define USDTPAY_RPC_H
@@ -26,6 +27,7 @@ typedef struct UsdtpayRpcCall
 typedef struct UsdtpayRpc
 {
 	MemoryContext context;
+	MemoryContextCallback on_reset;
 	UsdtpayProvider *provider;
 	const char *path; /* TRON: appended to the URL, calls[0].params is the body */
 	int capacity;
@@ -36,12 +38,29 @@ typedef struct UsdtpayRpc
 	UsdtpayRpcAdvice advice; /* of the exchange; OK: each call has its own */
 } UsdtpayRpc;
 
-extern UsdtpayRpc *usdtpay_rpc_create(UsdtpayProvider *provider, int capacity);
+/* Many calls to one provider, cut into as many requests as it needs, all in flight at once. */
+typedef struct UsdtpayRpcBatch
+{
+	UsdtpayProvider *provider;
+	UsdtpayRpcCall *calls; /* the caller's; answered in place */
+	int count;
+	int timeout_ms;
+	UsdtpayRpc **rpcs;
+	int rpc_count;
+	int slice;
+} UsdtpayRpcBatch;
+
+extern UsdtpayRpc *usdtpay_rpc_create(MemoryContext parent, UsdtpayProvider *provider,
+									  int capacity);
 extern UsdtpayRpcCall *usdtpay_rpc_add(UsdtpayRpc *rpc, const char *method, const char *params, ...)
 	pg_attribute_printf(3, 4);
 extern void usdtpay_rpc_send(UsdtpayHttpPool *pool, UsdtpayRpc *rpc, int timeout_ms);
 extern UsdtpayRpc *usdtpay_rpc_next(UsdtpayHttpPool *pool, int timeout_ms);
 extern void usdtpay_rpc_wait(UsdtpayHttpPool *pool, UsdtpayRpc *const *rpcs, int count);
+extern UsdtpayRpcBatch *usdtpay_rpc_start(UsdtpayHttpPool *pool, UsdtpayProvider *provider,
+										  UsdtpayRpcCall *calls, int count, int timeout_ms);
+extern UsdtpayRpcVerdict usdtpay_rpc_finish(UsdtpayHttpPool *pool, UsdtpayRpcBatch *batch);
+extern void usdtpay_rpc_drop(UsdtpayRpcBatch *batch);
 extern void usdtpay_rpc_free(UsdtpayRpc *rpc);
 
 #endif

@@ -93,6 +93,16 @@ static const char *const event_names[USDTPAY_EVENT_KINDS] = {
 	[USDTPAY_EVENT_PARAMS] = "params",
 };
 
+const uint8_t *
+usdtpay_event_topic(size_t i)
+{
+	if (i == 0)
+		return usdtpay_topic_transfer;
+	if (i > sizeof(event_shapes) / sizeof(event_shapes[0]))
+		return NULL;
+	return event_shapes[i - 1].topic;
+}
+
 const char *
 usdtpay_event_name(UsdtpayEventKind kind)
 {

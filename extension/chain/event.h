@@ -51,6 +51,9 @@ typedef struct UsdtpayEvent
 /* Topic 0 of Transfer(address,address,uint256). */
 extern const uint8_t usdtpay_topic_transfer[USDTPAY_HASH_LEN];
 
+/* First topics to ask nodes for, all of the above: one after the other, NULL behind the last. */
+extern const uint8_t *usdtpay_event_topic(size_t i);
+
 /* The name span_logs gives a kind: 'transfer', 'added_blacklist', …; NULL for OTHER. */
 extern const char *usdtpay_event_name(UsdtpayEventKind kind);
 

@@ -113,24 +113,24 @@ $$;
 COMMENT ON FUNCTION usdtpay_internal.scanner_report(integer, bigint, bigint, text, boolean, jsonb) IS
 'Writes down what the scanner learnt of a network and its nodes; at most once a second.';
 
-CREATE OR REPLACE FUNCTION usdtpay_internal.scanner_cursor(p_network_id integer) RETURNS void
+CREATE OR REPLACE FUNCTION usdtpay_internal.scanner_begin(p_network_id integer) RETURNS void
 LANGUAGE sql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
     INSERT INTO usdtpay.chain_cursor (network_id) VALUES (p_network_id) ON CONFLICT DO NOTHING
 $$;
-COMMENT ON FUNCTION usdtpay_internal.scanner_cursor(integer) IS 'Makes sure a network has its row of cursors.';
+COMMENT ON FUNCTION usdtpay_internal.scanner_begin(integer) IS 'Makes sure a network has its row of cursors.';
 
-CREATE OR REPLACE FUNCTION usdtpay_internal.token_code_pin(p_token_id integer, p_hash bytea) RETURNS void
+CREATE OR REPLACE FUNCTION usdtpay_internal.scanner_token_pin(p_token_id integer, p_hash bytea) RETURNS void
 LANGUAGE sql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
     UPDATE usdtpay.token AS t SET code_hash = p_hash WHERE t.token_id = p_token_id AND t.code_hash IS NULL
 $$;
-COMMENT ON FUNCTION usdtpay_internal.token_code_pin(integer, bytea) IS
+COMMENT ON FUNCTION usdtpay_internal.scanner_token_pin(integer, bytea) IS
 'Pins a contract''s code the first time it is seen; never changes a pin.';
 
-CREATE OR REPLACE FUNCTION usdtpay_internal.chain_hash(p_network_id integer, p_number bigint) RETURNS bytea
+CREATE OR REPLACE FUNCTION usdtpay_internal.scanner_hash(p_network_id integer, p_number bigint) RETURNS bytea
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -142,10 +142,10 @@ AS $$
         (SELECT c.final_hash FROM usdtpay.chain_cursor AS c WHERE c.network_id = p_network_id AND c.final_number = p_number)
     )
 $$;
-COMMENT ON FUNCTION usdtpay_internal.chain_hash(integer, bigint) IS
+COMMENT ON FUNCTION usdtpay_internal.scanner_hash(integer, bigint) IS
 'Hash of the block we hold at a height; NULL when none, or no longer.';
 
-CREATE OR REPLACE FUNCTION usdtpay_internal.rescan_next(p_network_id integer)
+CREATE OR REPLACE FUNCTION usdtpay_internal.scanner_rescan_next(p_network_id integer)
 RETURNS TABLE (rescan_id bigint, next_block bigint, to_block bigint)
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -156,9 +156,9 @@ AS $$
     WHERE r.network_id = p_network_id AND r.done_at IS NULL AND r.next_block <= c.final_number
     ORDER BY r.rescan_id LIMIT 1
 $$;
-COMMENT ON FUNCTION usdtpay_internal.rescan_next(integer) IS 'The oldest rescan that can go on now.';
+COMMENT ON FUNCTION usdtpay_internal.scanner_rescan_next(integer) IS 'The oldest rescan that can go on now.';
 
-CREATE OR REPLACE FUNCTION usdtpay_internal.rescan_advance(p_rescan_id bigint, p_next bigint, p_found integer) RETURNS void
+CREATE OR REPLACE FUNCTION usdtpay_internal.scanner_rescan_advance(p_rescan_id bigint, p_next bigint, p_found integer) RETURNS void
 LANGUAGE sql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -167,10 +167,10 @@ AS $$
         done_at = CASE WHEN p_next > r.to_block THEN now() END
     WHERE r.rescan_id = p_rescan_id AND r.done_at IS NULL
 $$;
-COMMENT ON FUNCTION usdtpay_internal.rescan_advance(bigint, bigint, integer) IS
+COMMENT ON FUNCTION usdtpay_internal.scanner_rescan_advance(bigint, bigint, integer) IS
 'Records how far a rescan got; done when p_next is behind its end.';
 
-CREATE OR REPLACE FUNCTION usdtpay_internal.chain_prune(p_network_id integer, p_keep integer, p_limit integer) RETURNS integer
+CREATE OR REPLACE FUNCTION usdtpay_internal.scanner_prune(p_network_id integer, p_keep integer, p_limit integer) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -188,5 +188,5 @@ BEGIN
     RETURN v_count;
 END;
 $$;
-COMMENT ON FUNCTION usdtpay_internal.chain_prune(integer, integer, integer) IS
+COMMENT ON FUNCTION usdtpay_internal.scanner_prune(integer, integer, integer) IS
 'Deletes headers more than p_keep blocks below final, the oldest p_limit heights at most. Returns how many.';

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * scanner.c: the scanner of one network: its tick.  README.md draws the states.
+ *
+ * A tick polls the nodes, takes new blocks in, gives newly final ones their second look, works
+ * on rescans, deletes old headers, and writes down how it goes; each at its own pace.  The tick
+ * itself is short: what does not fit waits for the next one.
+ */
+#include "postgres.h"
+
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "guc.h"
+#include "scanner.h"
+#include "worker.h"
+
+#define SCANNER_IN_FLIGHT      64
+#define SCANNER_PER_HOST       8
+#define SCANNER_BUDGET_MS      1000
+#define SCANNER_IDLE_MS        1000
+#define SCANNER_HALTED_MS      2000
+#define SCANNER_REPORT_MS      1000
+#define SCANNER_PRUNE_MS       60000
+#define SCANNER_PRUNE_MORE_MS  1000
+#define SCANNER_MMAP_THRESHOLD (256 * 1024)
+
+static Scanner scanner_state;
+
+/* Gives the time a number of milliseconds from now. */
+TimestampTz
+scanner_after(int ms)
+{
+	return TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ms);
+}
+
+/* Notes what the scanner waits for; the first note of a tick stays. */
+void
+scanner_note(Scanner *s, const char *format, ...)
+{
+	va_list args;
+
+	if (s->note[0] != '\0')
+		return;
+	va_start(args, format);
+	vsnprintf(s->note, sizeof(s->note), format, args);
+	va_end(args);
+}
+
+/* Starts a text that will be handed to SQL without being copied: room for its length first. */
+void
+scanner_text_begin(StringInfo body)
+{
+	initStringInfo(body);
+	enlargeStringInfo(body, VARHDRSZ);
+	body->len = VARHDRSZ;
+	body->data[body->len] = '\0';
+}
+
+/* Counts providers in a state. */
+static int
+scanner_count(const Scanner *s, UsdtpayProviderState state)
+{
+	int count = 0;
+	int i;
+
+	for (i = 0; i < s->provider_count; i++)
+		count += s->providers[i].state == state;
+	return count;
+}
+
+/* Notes what a person should know although scanning goes on, or why it does not. */
+static void
+scanner_note_nodes(Scanner *s)
+{
+	int usable = scanner_count(s, USDTPAY_PROVIDER_OK);
+
+	if (s->provider_count == 0)
+		scanner_note(s, "no endpoint is configured");
+	else if (scanner_count(s, USDTPAY_PROVIDER_REFUSED) == s->provider_count)
+		scanner_note(s, "every node failed the start checks; see usdtpay.endpoint_status");
+	else if (usable == 0)
+		scanner_note(s, "waiting for a node to pass the start checks");
+	else if (usable == 1)
+		scanner_note(s, "only one node is usable: the second look is not independent");
+}
+
+/* Moves the cursors as far as the budget allows.  Returns: whether there is more to do. */
+static bool
+scanner_work(Scanner *s)
+{
+	TimestampTz until = scanner_after(SCANNER_BUDGET_MS);
+	bool more = true;
+
+	while (more && !s->halted)
+	{
+		more = scanner_advance(s);
+		if (!s->halted)
+			more = scanner_finalize(s) || more;
+		if (!s->halted && !more)
+			more = scanner_rescan(s);
+		if (GetCurrentTimestamp() >= until)
+			break;
+	}
+	return more;
+}
+
+/* Deletes old headers when it is time. */
+static void
+scanner_prune_due(Scanner *s)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (s->prune_at > now)
+		return;
+	s->prune_at = scanner_after(scanner_db_prune(s) > 0 ? SCANNER_PRUNE_MORE_MS : SCANNER_PRUNE_MS);
+}
+
+/* Writes the state down, at most once a second. */
+static void
+scanner_report_due(Scanner *s)
+{
+	if (s->report_at > GetCurrentTimestamp())
+		return;
+	scanner_note_nodes(s);
+	s->report_at = scanner_after(SCANNER_REPORT_MS);
+	scanner_db_report(s);
+}
+
+/* Says how long to wait for the next duty. */
+static int
+scanner_rest(const Scanner *s, bool more)
+{
+	long rest = SCANNER_IDLE_MS;
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (more)
+		return 0;
+	if (s->halted)
+		return SCANNER_HALTED_MS;
+	rest = Min(rest, TimestampDifferenceMilliseconds(now, s->poll_at));
+	if (s->tip < s->served && s->tip_at > now)
+		rest = Min(rest, TimestampDifferenceMilliseconds(now, s->tip_at));
+	if (s->final_at > now)
+		rest = Min(rest, TimestampDifferenceMilliseconds(now, s->final_at));
+	return (int) Max(rest, 1);
+}
+
+/* Begins a tick: what was only true in the last one is forgotten. */
+static void
+scanner_refresh(Scanner *s)
+{
+	int i;
+
+	if (s->report_at <= GetCurrentTimestamp())
+		s->note[0] = '\0';
+	for (i = 0; i < s->provider_count; i++)
+		s->providers[i].header = NULL;
+}
+
+/* One round.  Returns: milliseconds until the next. */
+static int
+scanner_tick(void)
+{
+	Scanner *s = &scanner_state;
+	bool more = false;
+
+	scanner_refresh(s);
+	if (!scanner_db_state(s))
+		return SCANNER_IDLE_MS;
+	if (!s->enabled)
+		return USDTPAY_WORKER_DONE;
+	if (!s->halted)
+	{
+		scanner_poll(s, s->poll_ms);
+		scanner_compare_heads(s);
+		if (!s->halted)
+			more = scanner_work(s);
+		scanner_prune_due(s);
+	}
+	else
+		scanner_note(s, "halted; a person must look, then call usdtpay.network_resume");
+	scanner_report_due(s);
+	return scanner_rest(s, more);
+}
+
+/* Prepares the process.  Large blocks go back to the system at once: a day of catching up must
+ * not leave a fat process behind. */
+static void
+scanner_start(void)
+{
+#ifdef __GLIBC__
+	mallopt(M_MMAP_THRESHOLD, SCANNER_MMAP_THRESHOLD);
+#endif
+	scanner_state.network_id = usdtpay_worker_place()->argument;
+	scanner_state.config_context =
+		AllocSetContextCreate(TopMemoryContext, "usdtpay scanner", ALLOCSET_DEFAULT_SIZES);
+	scanner_state.pool = usdtpay_http_pool_create(SCANNER_IN_FLIGHT, SCANNER_PER_HOST);
+}
+
+static const UsdtpayWorker scanner_worker = {
+	.name = "scanner",
+	.start = scanner_start,
+	.tick = scanner_tick,
+};
+
+/* The scanner of one network. */
+void
+usdtpay_scanner_main(Datum arg)
+{
+	usdtpay_worker_main(&scanner_worker);
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * scanner.h: the state of one network's scanner, shared by its parts: scanner.c (the tick),
+ * scanner_db.c (its SQL), scanner_poll.c (start checks and heads), scanner_chain.c (tip, reorg,
+ * final, rescans) and a family (scanner_evm.c, scanner_tron.c) that knows the protocol.
+ */
+#ifndef USDTPAY_SCANNER_H
+#define USDTPAY_SCANNER_H
+
+#include "lib/stringinfo.h"
+
+#include "head.h"
+#include "http.h"
+#include "provider.h"
+#include "rpc.h"
+
+#define SCANNER_PROVIDERS 32
+#define SCANNER_SUSPECTS  64
+
+typedef struct Scanner Scanner;
+
+/* A contract to watch. */
+typedef struct ScannerToken
+{
+	int32 id;
+	uint8 contract[20];
+	int decimals;
+	bool pinned;
+	uint8 code_hash[32];
+} ScannerToken;
+
+/* A block as far as linking needs it. */
+typedef struct ScannerBlock
+{
+	int64 number;
+	uint8 hash[32];
+	uint8 parent[32];
+} ScannerBlock;
+
+/* What a fetch brings for chain_ingest: two texts in the making, each with room for a varlena
+ * header in front (scanner_text_begin). */
+typedef struct ScannerSpan
+{
+	int64 from;
+	int64 to;
+	StringInfoData headers;
+	StringInfoData logs;
+	int64 log_count;
+} ScannerSpan;
+
+typedef enum ScannerLook
+{
+	SCANNER_LOOK_TIP,   /* headers and logs of every block */
+	SCANNER_LOOK_FINAL, /* the last header, logs of every block */
+	SCANNER_LOOK_RESCAN /* like TIP, of old blocks */
+} ScannerLook;
+
+/* What chain_ingest said. */
+typedef enum ScannerVerdict
+{
+	SCANNER_INGESTED, /* ok or known */
+	SCANNER_REORG,
+	SCANNER_DISAGREE,
+	SCANNER_FAULT,      /* UP400, UP401: the answer is bad */
+	SCANNER_INCOMPLETE, /* UP404: blooms promise more */
+	SCANNER_HALTED,
+	SCANNER_RACE, /* somebody else moved the cursor */
+	SCANNER_SHUT  /* the gate closed meanwhile */
+} ScannerVerdict;
+
+typedef struct ScannerIngest
+{
+	ScannerVerdict verdict;
+	int deposits;
+	char message[160];
+	int64 suspects[SCANNER_SUSPECTS];
+	int suspect_count;
+} ScannerIngest;
+
+/* A protocol.  All of these run outside any transaction; fetches return OK or why not. */
+typedef struct ScannerFamily
+{
+	/* Asks a question that shows the node is alive; its answer starts the checks. */
+	UsdtpayRpc *(*ask_identity)(Scanner *s, UsdtpayProvider *p);
+	/* Compares chain id, checkpoint, tokens.  False: failed or refused, already recorded. */
+	bool (*check)(Scanner *s, UsdtpayProvider *p, UsdtpayRpc *identity);
+	UsdtpayRpc *(*ask_head)(Scanner *s, UsdtpayProvider *p, bool with_final);
+	/* Takes head and final into the provider.  False: the answer makes no sense. */
+	bool (*read_head)(Scanner *s, UsdtpayProvider *p, UsdtpayRpc *rpc);
+	UsdtpayRpcVerdict (*fetch)(Scanner *s, UsdtpayProvider *p, ScannerLook look, ScannerSpan *span);
+	/* Reads a block by hash, or by number where hash is NULL. */
+	UsdtpayRpcVerdict (*block)(Scanner *s, UsdtpayProvider *p, int64 number, const uint8 *hash,
+							   ScannerBlock *out);
+	/* Asks whether a block has logs of ours; NULL where there are no blooms. */
+	UsdtpayRpcVerdict (*has_logs)(Scanner *s, UsdtpayProvider *p, int64 number, bool *out);
+} ScannerFamily;
+
+struct Scanner
+{
+	/* configuration, in config_context */
+	MemoryContext config_context;
+	char *fingerprint;
+	int32 network_id;
+	char *code;
+	const ScannerFamily *family;
+	int64 chain_id;
+	int block_ms;
+	int poll_ms;
+	bool final_tag;
+	int final_depth;
+	int64 start_block; /* -1: the head */
+	int64 checkpoint;  /* -1: none */
+	uint8 checkpoint_hash[32];
+	ScannerToken *tokens;
+	int token_count;
+	UsdtpayProvider providers[SCANNER_PROVIDERS];
+	int provider_count;
+
+	/* cursors, as read at the start of the tick */
+	bool enabled;
+	bool halted;
+	bool rescans;
+	int64 tip; /* -1: nothing ingested yet */
+	uint8 tip_hash[32];
+	int64 final;
+	uint8 final_hash[32];
+
+	/* what the nodes serve */
+	UsdtpayHttpPool *pool;
+	int64 served;
+	int64 served_final;
+	TimestampTz served_at;
+	UsdtpayProvider *tip_provider; /* who gave the newest blocks: somebody else looks twice */
+	double logs_per_block;
+	int tip_retries;
+
+	/* duties */
+	TimestampTz poll_at;
+	TimestampTz final_poll_at;
+	TimestampTz tip_at;   /* not before, after a failure */
+	TimestampTz final_at; /* not before */
+	TimestampTz rescan_at;
+	TimestampTz prune_at;
+	TimestampTz report_at;
+	bool polled; /* since the last report */
+	char note[256];
+};
+
+/* scanner_db.c */
+extern bool scanner_db_state(Scanner *s);
+extern bool scanner_db_reload(Scanner *s);
+extern void scanner_db_ingest(Scanner *s, ScannerLook look, ScannerSpan *span, const int64 *cleared,
+							  int cleared_count, ScannerIngest *out);
+extern bool scanner_db_hash(Scanner *s, int64 number, uint8 *out);
+extern bool scanner_db_rewind(Scanner *s, int64 number, const uint8 *hash);
+extern void scanner_db_pin(Scanner *s, int token, const uint8 *hash);
+extern bool scanner_db_rescan(Scanner *s, int64 *id, int64 *from, int64 *to);
+extern void scanner_db_rescanned(Scanner *s, int64 id, int64 next, int found);
+extern int scanner_db_prune(Scanner *s);
+extern void scanner_db_report(Scanner *s);
+
+/* scanner_poll.c */
+extern void scanner_poll(Scanner *s, int patience_ms);
+extern bool scanner_polling(const Scanner *s);
+
+/* scanner_chain.c */
+extern bool scanner_advance(Scanner *s);
+extern bool scanner_finalize(Scanner *s);
+extern bool scanner_rescan(Scanner *s);
+extern void scanner_compare_heads(Scanner *s);
+
+/* scanner.c */
+extern void scanner_note(Scanner *s, const char *format, ...) pg_attribute_printf(2, 3);
+extern void scanner_text_begin(StringInfo body);
+extern TimestampTz scanner_after(int ms);
+
+extern const ScannerFamily scanner_evm;
+extern const ScannerFamily scanner_tron;
+
+#endif

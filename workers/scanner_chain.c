@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * scanner_chain.c: how the two cursors move: the tip forward and, in a reorg, back; final only
+ * forward, after a second look; and old ranges looked at again.
+ *
+ * Every step asks one provider after another until one answers well; a step that fails with all
+ * of them is tried again after a pause that doubles.  No step trusts a single node where there
+ * are two: a fork one node alone is on does not rewind, a bloom it does not satisfy is asked
+ * elsewhere, and what it contradicts below final must be confirmed before the network halts.
+ */
+#include "postgres.h"
+
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "guc.h"
+#include "scanner.h"
+#include "worker.h"
+
+#define CHAIN_LOGS_TARGET  5000
+#define CHAIN_RETRY_MS     125
+#define CHAIN_RETRY_MAX_MS 10000
+#define CHAIN_AGAIN_MS     5000
+#define CHAIN_FINAL_SPAN   500
+#define CHAIN_FINAL_GAP_MS 1000
+#define CHAIN_GAP_RETRY_MS 500
+
+/* Gives the bit of a provider in an except mask. */
+static uint64
+chain_bit(const Scanner *s, const UsdtpayProvider *p)
+{
+	return UINT64CONST(1) << (p - s->providers);
+}
+
+/* Gives how many blocks to take at once so that the logs stay few. */
+static int64
+chain_span_size(const Scanner *s, int64 most)
+{
+	double fit = s->logs_per_block > 0 ? CHAIN_LOGS_TARGET / s->logs_per_block : (double) most;
+
+	return Max(1, Min(most, (int64) Min(fit, 1e6)));
+}
+
+/* Learns how many logs a block has. */
+static void
+chain_learn(Scanner *s, const ScannerSpan *span)
+{
+	double seen = (double) span->log_count / (double) (span->to - span->from + 1);
+
+	s->logs_per_block = 0.8 * s->logs_per_block + 0.2 * seen;
+}
+
+/* Asks elsewhere whether the suspect blocks hold logs.  Out: lied, when they do.
+ * Returns: false when nobody could tell. */
+static bool
+chain_second_opinion(Scanner *s, UsdtpayProvider *p, const ScannerIngest *ingest, bool *lied)
+{
+	UsdtpayProvider *other;
+	int64 highest = 0;
+	int i;
+
+	*lied = false;
+	for (i = 0; i < ingest->suspect_count; i++)
+		highest = Max(highest, ingest->suspects[i]);
+	other = usdtpay_provider_choose(s->providers, s->provider_count, highest, 0, 0, p);
+	if (other == NULL || s->family->has_logs == NULL)
+		return false;
+	for (i = 0; i < ingest->suspect_count && !*lied; i++)
+		if (s->family->has_logs(s, other, ingest->suspects[i], lied) != USDTPAY_RPC_OK)
+			return false;
+	return true;
+}
+
+/* Hands a span to chain_ingest, clearing blocks whose blooms were a coincidence.
+ * Out: the verdict; SCANNER_FAULT also when logs were left out. */
+static void
+chain_ingest(Scanner *s, UsdtpayProvider *p, ScannerLook look, ScannerSpan *span,
+			 ScannerIngest *out)
+{
+	int64 *cleared = palloc(sizeof(int64) * (span->to - span->from + 1 + SCANNER_SUSPECTS));
+	int count = 0;
+	bool lied;
+
+	for (;;)
+	{
+		scanner_db_ingest(s, look, span, cleared, count, out);
+		if (out->verdict != SCANNER_INCOMPLETE)
+			return;
+		if (count > span->to - span->from || !chain_second_opinion(s, p, out, &lied) || lied)
+			break;
+		memcpy(cleared + count, out->suspects, sizeof(int64) * out->suspect_count);
+		count += out->suspect_count;
+	}
+	out->verdict = SCANNER_FAULT;
+	strlcpy(out->message, "logs were left out that a block's bloom promises", sizeof(out->message));
+}
+
+/* Fetches a span from a provider and ingests it.  Memory of the attempt is freed before return.
+ * Returns: false when the provider gave nothing to ingest. */
+static bool
+chain_attempt(Scanner *s, UsdtpayProvider *p, ScannerLook look, int64 from, int64 to,
+			  ScannerIngest *out)
+{
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "usdtpay span", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(context);
+	ScannerSpan span = {0};
+	bool fetched;
+
+	span.from = from;
+	span.to = to;
+	fetched = s->family->fetch(s, p, look, &span) == USDTPAY_RPC_OK;
+	if (fetched)
+	{
+		chain_ingest(s, p, look, &span, out);
+		if (out->verdict == SCANNER_FAULT)
+			usdtpay_provider_failed(p, USDTPAY_RPC_INVALID, out->message, -1);
+		if (out->verdict == SCANNER_DISAGREE)
+			usdtpay_provider_failed(p, USDTPAY_RPC_INVALID,
+									"it lacks or contradicts what another node said", -1);
+		if (out->verdict == SCANNER_HALTED)
+			s->halted = true;
+		if (out->verdict == SCANNER_INGESTED)
+			chain_learn(s, &span);
+	}
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(context);
+	return fetched;
+}
+
+/* Counts who holds the hash at a height and who another one.  p is not asked: it contradicts. */
+static void
+chain_vote(Scanner *s, const UsdtpayProvider *p, int64 number, const uint8 *hash, int *confirm,
+		   int *contradict)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	int i;
+
+	*confirm = 0;
+	*contradict = 1;
+	for (i = 0; i < s->provider_count; i++)
+	{
+		UsdtpayProvider *q = &s->providers[i];
+		ScannerBlock block;
+
+		if (q == p || q->state != USDTPAY_PROVIDER_OK || usdtpay_provider_cooling(q, now) ||
+			q->head < number || s->family->block(s, q, number, NULL, &block) != USDTPAY_RPC_OK)
+			continue;
+		if (memcmp(block.hash, hash, 32) == 0)
+			(*confirm)++;
+		else
+			(*contradict)++;
+	}
+}
+
+/* Decides whether a contradiction below final is one node's or everybody's; then it halts.
+ * Nothing is unwound: credits below final are a person's to judge. */
+static void
+chain_below_final(Scanner *s, UsdtpayProvider *p, const ScannerBlock *block)
+{
+	int confirm;
+	int contradict;
+
+	chain_vote(s, p, s->final, s->final_hash, &confirm, &contradict);
+	if (confirm > 0)
+		usdtpay_provider_refuse(p, "it contradicts a final block that other nodes confirm");
+	else
+		(void) scanner_db_rewind(s, block->number, block->hash);
+}
+
+/* Walks a provider's chain down by parent hashes until it meets ours, and rewinds to there.
+ * Returns: whether scanning can go on at once. */
+static bool
+chain_walk(Scanner *s, UsdtpayProvider *p)
+{
+	ScannerBlock block;
+	int64 number = Min(s->tip, p->head);
+	UsdtpayRpcVerdict verdict = s->family->block(s, p, number, NULL, &block);
+
+	while (verdict == USDTPAY_RPC_OK)
+	{
+		uint8 ours[32];
+		bool held = scanner_db_hash(s, number, ours);
+
+		if (held && memcmp(ours, block.hash, 32) == 0)
+			return scanner_db_rewind(s, number, block.hash);
+		if (number <= s->final)
+		{
+			chain_below_final(s, p, &block);
+			return false;
+		}
+		number--;
+		verdict = s->family->block(s, p, number, block.parent, &block);
+	}
+	return false;
+}
+
+/* Answers a provider whose chain does not continue ours: follows it unless more nodes hold on
+ * to our tip than have left it.  Returns: whether scanning can go on at once. */
+static bool
+chain_reorg(Scanner *s, UsdtpayProvider *p)
+{
+	int confirm;
+	int contradict;
+
+	chain_vote(s, p, s->tip, s->tip_hash, &confirm, &contradict);
+	if (confirm > contradict)
+	{
+		usdtpay_provider_failed(p, USDTPAY_RPC_INVALID, "it is on a fork of its own", -1);
+		return false;
+	}
+	return chain_walk(s, p);
+}
+
+/* Looks for heads at or below our tip that are not ours: a chain can get shorter. */
+void
+scanner_compare_heads(Scanner *s)
+{
+	int i;
+
+	for (i = 0; i < s->provider_count && s->tip >= 0; i++)
+	{
+		UsdtpayProvider *p = &s->providers[i];
+		uint8 ours[32];
+
+		if (p->header == NULL || p->head > s->tip || p->head < s->final || p->head < 1)
+			continue;
+		if (p->head == s->tip && memcmp(p->head_hash, s->tip_hash, 32) == 0)
+			continue;
+		if (p->agreed == p->head && memcmp(p->agreed_hash, p->head_hash, 32) == 0)
+			continue;
+		if (!scanner_db_hash(s, p->head, ours) || memcmp(ours, p->head_hash, 32) == 0)
+		{
+			p->agreed = p->head;
+			memcpy(p->agreed_hash, p->head_hash, 32);
+			continue;
+		}
+		(void) chain_reorg(s, p);
+		return;
+	}
+}
+
+/* Pauses a duty after it failed with every provider.  Returns: when to try again. */
+static TimestampTz
+chain_pause(int *retries)
+{
+	int pause = Min(CHAIN_RETRY_MS << Min(*retries, 9), CHAIN_RETRY_MAX_MS);
+
+	(*retries)++;
+	return scanner_after(pause);
+}
+
+/* Gives the next blocks of the tip.  Returns: false when there is nothing to do. */
+static bool
+chain_tip_range(const Scanner *s, int64 *from, int64 *to)
+{
+	*from = s->tip >= 0 ? s->tip + 1 : s->start_block >= 0 ? s->start_block : s->served;
+	if (s->served <= 0 || *from > s->served || s->tip_at > GetCurrentTimestamp())
+		return false;
+	*to = Min(s->served, *from + chain_span_size(s, usdtpay_scan_span) - 1);
+	return true;
+}
+
+/* Takes the next blocks of the tip in.  Returns: whether there are more to take at once. */
+bool
+scanner_advance(Scanner *s)
+{
+	uint64 except = 0;
+	int64 from;
+	int64 to;
+
+	if (!chain_tip_range(s, &from, &to))
+		return false;
+	for (;;)
+	{
+		UsdtpayProvider *p =
+			usdtpay_provider_choose(s->providers, s->provider_count, to, 0, except, NULL);
+		ScannerIngest ingest;
+
+		if (p == NULL)
+			break;
+		except |= chain_bit(s, p);
+		if (!chain_attempt(s, p, SCANNER_LOOK_TIP, from, to, &ingest) ||
+			ingest.verdict == SCANNER_FAULT)
+			continue;
+		if (ingest.verdict == SCANNER_REORG)
+			return chain_reorg(s, p);
+		if (ingest.verdict != SCANNER_INGESTED)
+			return false;
+		s->tip_provider = p;
+		s->tip_retries = 0;
+		return s->tip < s->served;
+	}
+	scanner_note(s, "no node gives blocks " INT64_FORMAT " to " INT64_FORMAT, from, to);
+	s->tip_at = chain_pause(&s->tip_retries);
+	return false;
+}
+
+/* Gives the next blocks to become final.  Returns: false when there is nothing to do. */
+static bool
+chain_final_range(const Scanner *s, int64 *from, int64 *to)
+{
+	int64 target = Min(s->tip, s->served - s->final_depth);
+
+	if (s->final_tag)
+		target = Min(target, s->served_final);
+	if (s->tip < 0 || s->final >= target || s->final_at > GetCurrentTimestamp())
+		return false;
+	*from = s->final + 1;
+	*to = Min(target, s->final + chain_span_size(s, CHAIN_FINAL_SPAN));
+	return true;
+}
+
+/* Gives the newly final blocks their second look, by another provider where there is one.
+ * Returns: whether there are more to look at now. */
+bool
+scanner_finalize(Scanner *s)
+{
+	uint64 except = 0;
+	bool disagreed = false;
+	int64 from;
+	int64 to;
+
+	if (!chain_final_range(s, &from, &to))
+		return false;
+	for (;;)
+	{
+		UsdtpayProvider *p = usdtpay_provider_choose(
+			s->providers, s->provider_count, to, s->final_tag ? to : 0, except, s->tip_provider);
+		ScannerIngest ingest;
+
+		if (p == NULL)
+			break;
+		except |= chain_bit(s, p);
+		if (!chain_attempt(s, p, SCANNER_LOOK_FINAL, from, to, &ingest) ||
+			ingest.verdict == SCANNER_FAULT)
+			continue;
+		if (ingest.verdict == SCANNER_DISAGREE)
+		{
+			disagreed = true;
+			continue;
+		}
+		if (ingest.verdict != SCANNER_INGESTED)
+			return false;
+		if (chain_final_range(s, &from, &to))
+			return true;
+		s->final_at = scanner_after(Min(CHAIN_FINAL_GAP_MS, s->poll_ms));
+		return false;
+	}
+	if (disagreed)
+		scanner_note(s,
+					 "no node confirms what was seen in blocks " INT64_FORMAT " to " INT64_FORMAT
+					 "; nothing is credited until one does",
+					 from, to);
+	s->final_at = scanner_after(disagreed ? CHAIN_AGAIN_MS : CHAIN_GAP_RETRY_MS);
+	return false;
+}
+
+/* Works on a range somebody asked for.  Returns: whether there is more to do at once. */
+bool
+scanner_rescan(Scanner *s)
+{
+	uint64 except = 0;
+	int64 id;
+	int64 from;
+	int64 last;
+
+	if (!s->rescans || s->rescan_at > GetCurrentTimestamp() ||
+		!scanner_db_rescan(s, &id, &from, &last))
+		return false;
+	last = Min(last, Min(s->final, from + chain_span_size(s, usdtpay_scan_span) - 1));
+	for (;;)
+	{
+		UsdtpayProvider *p =
+			usdtpay_provider_choose(s->providers, s->provider_count, last, 0, except, NULL);
+		ScannerIngest ingest;
+
+		if (p == NULL)
+			break;
+		except |= chain_bit(s, p);
+		if (!chain_attempt(s, p, SCANNER_LOOK_RESCAN, from, last, &ingest) ||
+			ingest.verdict == SCANNER_FAULT || ingest.verdict == SCANNER_DISAGREE)
+			continue;
+		if (ingest.verdict != SCANNER_INGESTED)
+			return false;
+		scanner_db_rescanned(s, id, last + 1, ingest.deposits);
+		return true;
+	}
+	scanner_note(s, "no node gives the old blocks " INT64_FORMAT " to " INT64_FORMAT, from, last);
+	s->rescan_at = scanner_after(CHAIN_AGAIN_MS);
+	return false;
+}

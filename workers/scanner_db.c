@@ -1,0 +1,573 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * scanner_db.c: the scanner's SQL, one short transaction per function.
+ *
+ * Everything it reads and writes goes through functions of sql/code/worker.sql and
+ * sql/code/chain.sql.  Where a function answers bool, false means that the gate is shut.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "pgstat.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/json.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "errors.h"
+#include "guc.h"
+#include "scanner.h"
+#include "worker.h"
+
+#define SCANNER_PRUNE_LIMIT 5000
+#define SCANNER_STATE_QUERY                                                                        \
+	"SELECT enabled, fingerprint, halted, tip_number, tip_hash, final_number, final_hash, "        \
+	"rescans "                                                                                     \
+	"FROM usdtpay_internal.scanner_state($1)"
+
+/* Runs a query with typed arguments.  Returns: the number of rows, in SPI_tuptable. */
+static uint64
+db_query(const char *query, int count, Oid *types, Datum *args, const char *nulls, bool read_only)
+{
+	int code = SPI_execute_with_args(query, count, types, args, nulls, read_only, 0);
+
+	if (code != SPI_OK_SELECT)
+		elog(ERROR, "could not run \"%s\": %s", query, SPI_result_code_string(code));
+	return SPI_processed;
+}
+
+/* Runs a query whose only argument is the network. */
+static uint64
+db_network_query(const Scanner *s, const char *query, bool read_only)
+{
+	Oid types[1] = {INT4OID};
+	Datum args[1] = {Int32GetDatum(s->network_id)};
+
+	return db_query(query, 1, types, args, NULL, read_only);
+}
+
+/* Gives a column; column counts from 1. */
+static Datum
+db_value(uint64 row, int column, bool *isnull)
+{
+	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, isnull);
+}
+
+/* Gives a bigint column, or other where it is NULL. */
+static int64
+db_int64(uint64 row, int column, int64 other)
+{
+	bool isnull;
+	Datum value = db_value(row, column, &isnull);
+
+	return isnull ? other : DatumGetInt64(value);
+}
+
+/* Copies a bytea column of exactly len bytes.  Returns: false when NULL or of another length. */
+static bool
+db_bytes(uint64 row, int column, uint8 *out, int len)
+{
+	bool isnull;
+	Datum value = db_value(row, column, &isnull);
+	bytea *bytes;
+
+	if (isnull)
+		return false;
+	bytes = DatumGetByteaPP(value);
+	if (VARSIZE_ANY_EXHDR(bytes) != (Size) len)
+		return false;
+	memcpy(out, VARDATA_ANY(bytes), len);
+	return true;
+}
+
+/* Makes a bytea datum. */
+static Datum
+db_bytea(const uint8 *bytes, int len)
+{
+	bytea *out = palloc(VARHDRSZ + len);
+
+	SET_VARSIZE(out, VARHDRSZ + len);
+	memcpy(VARDATA(out), bytes, len);
+	return PointerGetDatum(out);
+}
+
+/* Reads the cursors out of scanner_state's row. */
+static void
+db_read_cursors(Scanner *s)
+{
+	s->tip = db_int64(0, 4, -1);
+	db_bytes(0, 5, s->tip_hash, 32);
+	s->final = db_int64(0, 6, -1);
+	db_bytes(0, 7, s->final_hash, 32);
+}
+
+/* Reads where the network stands; reloads the configuration when it changed.  A network that is
+ * gone counts as disabled. */
+bool
+scanner_db_state(Scanner *s)
+{
+	bool isnull;
+	char *fingerprint = NULL;
+
+	if (!usdtpay_worker_begin())
+		return false;
+	s->enabled = false;
+	if (db_network_query(s, SCANNER_STATE_QUERY, true) > 0)
+	{
+		Datum enabled = db_value(0, 1, &isnull);
+
+		s->enabled = !isnull && DatumGetBool(enabled);
+	}
+	if (s->enabled)
+	{
+		fingerprint = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2);
+		fingerprint = MemoryContextStrdup(usdtpay_worker_context(), fingerprint);
+		s->halted = DatumGetBool(db_value(0, 3, &isnull));
+		db_read_cursors(s);
+		s->rescans = DatumGetBool(db_value(0, 8, &isnull));
+	}
+	usdtpay_worker_commit();
+	if (!s->enabled || (s->fingerprint != NULL && strcmp(s->fingerprint, fingerprint) == 0))
+		return true;
+	if (!scanner_db_reload(s))
+		return false;
+	s->fingerprint = MemoryContextStrdup(s->config_context, fingerprint);
+	return true;
+}
+
+/* Reads the network's row. */
+static void
+db_read_network(Scanner *s)
+{
+	bool isnull;
+	char *family;
+
+	if (db_network_query(s,
+						 "SELECT code, family, chain_id, block_ms, poll_ms, final_tag, "
+						 "final_depth, start_block, checkpoint_number, checkpoint_hash "
+						 "FROM usdtpay_internal.scanner_network($1)",
+						 true) == 0)
+		ereport(ERROR, (errcode(ERRCODE_UP_NOT_FOUND), errmsg("the network is gone"),
+						errdetail("Network id is %d.", s->network_id)));
+	s->code = MemoryContextStrdup(s->config_context,
+								  SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1));
+	family = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2);
+	if (strcmp(family, "evm") != 0)
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("networks of family \"%s\" are not scanned yet", family)));
+	s->family = &scanner_evm;
+	s->chain_id = db_int64(0, 3, 0);
+	s->block_ms = DatumGetInt32(db_value(0, 4, &isnull));
+	s->poll_ms = DatumGetInt32(db_value(0, 5, &isnull));
+	s->final_tag = DatumGetBool(db_value(0, 6, &isnull));
+	s->final_depth = DatumGetInt32(db_value(0, 7, &isnull));
+	s->start_block = db_int64(0, 8, -1);
+	s->checkpoint = db_int64(0, 9, -1);
+	if (s->checkpoint >= 0 && !db_bytes(0, 10, s->checkpoint_hash, 32))
+		s->checkpoint = -1;
+}
+
+/* Reads the tokens. */
+static void
+db_read_tokens(Scanner *s)
+{
+	uint64 count = db_network_query(s,
+									"SELECT token_id, contract, decimals, code_hash "
+									"FROM usdtpay_internal.scanner_tokens($1)",
+									true);
+	uint64 i;
+	bool isnull;
+
+	count = Min(count, USDTPAY_PROVIDER_TOKENS);
+	s->tokens = MemoryContextAllocZero(s->config_context, sizeof(ScannerToken) * Max(count, 1));
+	s->token_count = (int) count;
+	for (i = 0; i < count; i++)
+	{
+		s->tokens[i].id = DatumGetInt32(db_value(i, 1, &isnull));
+		db_bytes(i, 2, s->tokens[i].contract, 20);
+		s->tokens[i].decimals = DatumGetInt32(db_value(i, 3, &isnull));
+		s->tokens[i].pinned = db_bytes(i, 4, s->tokens[i].code_hash, 32);
+	}
+}
+
+/* Copies a text[] into the configuration, NULL-terminated. */
+static const char *const *
+db_read_strings(Scanner *s, Datum array)
+{
+	Datum *values;
+	int count;
+	int i;
+	const char **out;
+
+	deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false, TYPALIGN_INT, &values, NULL,
+					  &count);
+	out = MemoryContextAllocZero(s->config_context, sizeof(char *) * (count + 1));
+	for (i = 0; i < count; i++)
+		out[i] = MemoryContextStrdup(s->config_context, TextDatumGetCString(values[i]));
+	return out;
+}
+
+/* Reads one endpoint into a fresh provider. */
+static void
+db_read_provider(Scanner *s, uint64 row, UsdtpayProvider *p)
+{
+	bool isnull;
+
+	memset(p, 0, sizeof(*p));
+	p->id = DatumGetInt32(db_value(row, 1, &isnull));
+	p->url = MemoryContextStrdup(s->config_context, TextDatumGetCString(db_value(row, 2, &isnull)));
+	p->label =
+		MemoryContextStrdup(s->config_context, TextDatumGetCString(db_value(row, 3, &isnull)));
+	p->headers = db_read_strings(s, db_value(row, 4, &isnull));
+	p->priority = DatumGetInt32(db_value(row, 5, &isnull));
+	p->max_rate = DatumGetFloat8(db_value(row, 6, &isnull));
+	p->rate = DatumGetFloat8(db_value(row, 7, &isnull));
+	p->log_range = Max(1, DatumGetInt32(db_value(row, 8, &isnull)));
+	p->requests = db_int64(row, 9, 0);
+	p->failures = db_int64(row, 10, 0);
+	usdtpay_provider_init(p);
+}
+
+/* Reads the whole configuration afresh; every node is checked again. */
+bool
+scanner_db_reload(Scanner *s)
+{
+	uint64 count;
+	uint64 i;
+	int old;
+
+	for (old = 0; old < s->provider_count; old++)
+		if (s->providers[old].pending != NULL)
+			usdtpay_rpc_free(s->providers[old].pending);
+	s->provider_count = 0;
+	s->tip_provider = NULL;
+	s->fingerprint = NULL;
+	s->note[0] = '\0';
+	MemoryContextReset(s->config_context);
+	if (!usdtpay_worker_begin())
+		return false;
+	db_read_network(s);
+	db_read_tokens(s);
+	db_network_query(s, "SELECT usdtpay_internal.scanner_begin($1)", false);
+	count = db_network_query(s,
+							 "SELECT endpoint_id, url, label, headers, priority, max_rate, rate, "
+							 "log_range, requests, failures "
+							 "FROM usdtpay_internal.scanner_endpoints($1)",
+							 true);
+	for (i = 0; i < count && i < SCANNER_PROVIDERS; i++)
+		db_read_provider(s, i, &s->providers[i]);
+	s->provider_count = (int) i;
+	usdtpay_worker_commit();
+	return true;
+}
+
+/* Turns a text built behind scanner_text_begin() into a datum, without copying it. */
+static Datum
+db_text(StringInfo body)
+{
+	SET_VARSIZE(body->data, body->len);
+	return PointerGetDatum(body->data);
+}
+
+/* Reads the block numbers of an UP404 detail. */
+static void
+db_read_suspects(const char *detail, ScannerIngest *out)
+{
+	const char *p = detail;
+
+	out->suspect_count = 0;
+	while (p != NULL && *p != '\0' && out->suspect_count < SCANNER_SUSPECTS)
+	{
+		char *end;
+
+		if (*p < '0' || *p > '9')
+		{
+			p++;
+			continue;
+		}
+		out->suspects[out->suspect_count++] = strtoll(p, &end, 10);
+		p = end;
+	}
+}
+
+/* Sorts an error of chain_ingest.  Returns: false when it is none the scanner knows. */
+static bool
+db_sort_error(const ErrorData *edata, ScannerIngest *out)
+{
+	switch (edata->sqlerrcode)
+	{
+		case ERRCODE_UP_CHAIN_DATA:
+		case ERRCODE_UP_CHAIN_LINK:
+			out->verdict = SCANNER_FAULT;
+			break;
+		case ERRCODE_UP_CHAIN_INCOMPLETE:
+			out->verdict = SCANNER_INCOMPLETE;
+			db_read_suspects(edata->detail, out);
+			break;
+		case ERRCODE_UP_CHAIN_HALTED:
+			out->verdict = SCANNER_HALTED;
+			break;
+		case ERRCODE_UP_CHAIN_RACE:
+			out->verdict = SCANNER_RACE;
+			break;
+		default:
+			return false;
+	}
+	snprintf(out->message, sizeof(out->message), "%s%s%s", edata->message,
+			 edata->detail != NULL ? ": " : "", edata->detail != NULL ? edata->detail : "");
+	return true;
+}
+
+/* Calls chain_ingest and commits. */
+static void
+db_call_ingest(Scanner *s, ScannerLook look, ScannerSpan *span, Datum cleared, ScannerIngest *out)
+{
+	Oid types[5] = {TEXTOID, TEXTOID, TEXTOID, TEXTOID, INT8ARRAYOID};
+	Datum args[5];
+	const char *status;
+	bool isnull;
+
+	out->verdict = SCANNER_SHUT;
+	if (!usdtpay_worker_begin())
+		return;
+	args[0] = CStringGetTextDatum(s->code);
+	args[1] = db_text(&span->headers);
+	args[2] = db_text(&span->logs);
+	args[3] = CStringGetTextDatum(look == SCANNER_LOOK_TIP     ? "tip"
+								  : look == SCANNER_LOOK_FINAL ? "final"
+															   : "rescan");
+	args[4] = cleared;
+	db_query("SELECT status, deposits FROM usdtpay.chain_ingest($1, $2, $3, $4, $5)", 5, types,
+			 args, NULL, false);
+	status = TextDatumGetCString(db_value(0, 1, &isnull));
+	out->deposits = DatumGetInt32(db_value(0, 2, &isnull));
+	if (db_network_query(s, SCANNER_STATE_QUERY, true) > 0)
+		db_read_cursors(s);
+	out->verdict = strcmp(status, "reorg") == 0      ? SCANNER_REORG
+				   : strcmp(status, "disagree") == 0 ? SCANNER_DISAGREE
+													 : SCANNER_INGESTED;
+	usdtpay_worker_commit();
+}
+
+/* Hands a span to chain_ingest.  Faults in the answer come back as a verdict; anything else is
+ * thrown on. */
+void
+scanner_db_ingest(Scanner *s, ScannerLook look, ScannerSpan *span, const int64 *cleared,
+				  int cleared_count, ScannerIngest *out)
+{
+	Datum *numbers = palloc(sizeof(Datum) * Max(cleared_count, 1));
+	Datum array;
+	int i;
+
+	memset(out, 0, sizeof(*out));
+	for (i = 0; i < cleared_count; i++)
+		numbers[i] = Int64GetDatum(cleared[i]);
+	array = PointerGetDatum(construct_array(numbers, cleared_count, INT8OID, sizeof(int64),
+											FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	PG_TRY();
+	{
+		db_call_ingest(s, look, span, array, out);
+	}
+	PG_CATCH();
+	{
+		ErrorData *edata;
+
+		MemoryContextSwitchTo(usdtpay_worker_context());
+		edata = CopyErrorData();
+		if (!db_sort_error(edata, out))
+			PG_RE_THROW();
+		FlushErrorState();
+		AbortOutOfAnyTransaction();
+		MemoryContextSwitchTo(usdtpay_worker_context());
+		pgstat_report_activity(STATE_IDLE, NULL);
+	}
+	PG_END_TRY();
+}
+
+/* Reads the hash of the block we hold at a height.  Returns: false when there is none. */
+bool
+scanner_db_hash(Scanner *s, int64 number, uint8 *out)
+{
+	Oid types[2] = {INT4OID, INT8OID};
+	Datum args[2] = {Int32GetDatum(s->network_id), Int64GetDatum(number)};
+	bool found;
+
+	if (!usdtpay_worker_begin())
+		return false;
+	db_query("SELECT usdtpay_internal.scanner_hash($1, $2)", 2, types, args, NULL, true);
+	found = db_bytes(0, 1, out, 32);
+	usdtpay_worker_commit();
+	return found;
+}
+
+/* Rewinds to a common ancestor.  Returns: whether scanning may go on. */
+bool
+scanner_db_rewind(Scanner *s, int64 number, const uint8 *hash)
+{
+	Oid types[3] = {TEXTOID, INT8OID, BYTEAOID};
+	Datum args[3];
+	bool isnull;
+	bool ok;
+
+	if (!usdtpay_worker_begin())
+		return false;
+	args[0] = CStringGetTextDatum(s->code);
+	args[1] = Int64GetDatum(number);
+	args[2] = db_bytea(hash, 32);
+	db_query("SELECT usdtpay_internal.chain_rewind($1, $2, $3)", 3, types, args, NULL, false);
+	ok = strcmp(TextDatumGetCString(db_value(0, 1, &isnull)), "ok") == 0;
+	usdtpay_worker_commit();
+	if (ok)
+	{
+		s->tip = number;
+		memcpy(s->tip_hash, hash, 32);
+	}
+	s->halted = !ok;
+	return ok;
+}
+
+/* Pins a token's code. */
+void
+scanner_db_pin(Scanner *s, int token, const uint8 *hash)
+{
+	Oid types[2] = {INT4OID, BYTEAOID};
+	Datum args[2];
+
+	if (!usdtpay_worker_begin())
+		return;
+	args[0] = Int32GetDatum(s->tokens[token].id);
+	args[1] = db_bytea(hash, 32);
+	db_query("SELECT usdtpay_internal.scanner_token_pin($1, $2)", 2, types, args, NULL, false);
+	usdtpay_worker_commit();
+	memcpy(s->tokens[token].code_hash, hash, 32);
+	s->tokens[token].pinned = true;
+}
+
+/* Finds the next range somebody wants looked at again.  Returns: false when there is none. */
+bool
+scanner_db_rescan(Scanner *s, int64 *id, int64 *from, int64 *to)
+{
+	bool found;
+
+	if (!usdtpay_worker_begin())
+		return false;
+	found = db_network_query(s,
+							 "SELECT rescan_id, next_block, to_block "
+							 "FROM usdtpay_internal.scanner_rescan_next($1)",
+							 true) > 0;
+	if (found)
+	{
+		*id = db_int64(0, 1, 0);
+		*from = db_int64(0, 2, 0);
+		*to = db_int64(0, 3, 0);
+	}
+	usdtpay_worker_commit();
+	return found;
+}
+
+/* Records how far a rescan got. */
+void
+scanner_db_rescanned(Scanner *s, int64 id, int64 next, int found)
+{
+	Oid types[3] = {INT8OID, INT8OID, INT4OID};
+	Datum args[3] = {Int64GetDatum(id), Int64GetDatum(next), Int32GetDatum(found)};
+
+	if (!usdtpay_worker_begin())
+		return;
+	db_query("SELECT usdtpay_internal.scanner_rescan_advance($1, $2, $3)", 3, types, args, NULL,
+			 false);
+	usdtpay_worker_commit();
+}
+
+/* Deletes old headers.  Returns: how many. */
+int
+scanner_db_prune(Scanner *s)
+{
+	Oid types[3] = {INT4OID, INT4OID, INT4OID};
+	Datum args[3] = {Int32GetDatum(s->network_id), Int32GetDatum(usdtpay_block_retention),
+					 Int32GetDatum(SCANNER_PRUNE_LIMIT)};
+	bool isnull;
+	int count;
+
+	if (!usdtpay_worker_begin())
+		return 0;
+	db_query("SELECT usdtpay_internal.scanner_prune($1, $2, $3)", 3, types, args, NULL, false);
+	count = DatumGetInt32(db_value(0, 1, &isnull));
+	usdtpay_worker_commit();
+	return count;
+}
+
+/* Appends milliseconds since (or until) a time, as JSON. */
+static void
+db_json_ms(StringInfo json, const char *name, TimestampTz from, TimestampTz to, bool known)
+{
+	if (known)
+		appendStringInfo(json, ",\"%s\":%ld", name, TimestampDifferenceMilliseconds(from, to));
+}
+
+/* Writes one provider's health as JSON.  error holds fixed texts of ours only. */
+static void
+db_json_provider(StringInfo json, const UsdtpayProvider *p, TimestampTz now)
+{
+	bool cooling = usdtpay_provider_cooling(p, now);
+	const char *state = p->state == USDTPAY_PROVIDER_REFUSED   ? "refused"
+						: cooling                              ? "cooling"
+						: p->state == USDTPAY_PROVIDER_UNKNOWN ? "unknown"
+															   : "ok";
+
+	appendStringInfo(json,
+					 "{\"endpoint_id\":%d,\"state\":\"%s\",\"rate\":%.2f,\"requests\":" INT64_FORMAT
+					 ",\"failures\":" INT64_FORMAT ",\"streak\":%d,\"log_range\":%d",
+					 p->id, state, p->rate, p->requests, p->failures, p->streak, p->log_range);
+	if (p->head > 0)
+		appendStringInfo(json, ",\"head\":" INT64_FORMAT, p->head);
+	if (p->latency_ms > 0)
+		appendStringInfo(json, ",\"latency_ms\":%.2f", p->latency_ms);
+	db_json_ms(json, "cool_ms", now, p->cool_until, cooling);
+	db_json_ms(json, "ok_ms", p->ok_at, now, p->ok_at != 0);
+	db_json_ms(json, "error_ms", p->error_at, now, p->error_at != 0);
+	if (p->error[0] != '\0')
+	{
+		appendStringInfoString(json, ",\"error\":");
+		escape_json(json, p->error);
+	}
+	appendStringInfoChar(json, '}');
+}
+
+/* Writes down how the network and its nodes do. */
+void
+scanner_db_report(Scanner *s)
+{
+	Oid types[6] = {INT4OID, INT8OID, INT8OID, TEXTOID, BOOLOID, JSONBOID};
+	TimestampTz now = GetCurrentTimestamp();
+	char nulls[6] = {' ', ' ', ' ', ' ', ' ', ' '};
+	StringInfoData json;
+	Datum args[6];
+	int i;
+
+	initStringInfo(&json);
+	for (i = 0; i < s->provider_count; i++)
+	{
+		appendStringInfoChar(&json, i == 0 ? '[' : ',');
+		db_json_provider(&json, &s->providers[i], now);
+	}
+	appendStringInfoString(&json, s->provider_count == 0 ? "[]" : "]");
+	if (!usdtpay_worker_begin())
+		return;
+	args[0] = Int32GetDatum(s->network_id);
+	args[1] = Int64GetDatum(s->served);
+	args[2] = Int64GetDatum(s->served_final);
+	args[3] = CStringGetTextDatum(s->note);
+	args[4] = BoolGetDatum(s->polled);
+	args[5] = DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data));
+	nulls[1] = s->served > 0 ? ' ' : 'n';
+	nulls[2] = s->served_final > 0 ? ' ' : 'n';
+	nulls[3] = s->note[0] != '\0' ? ' ' : 'n';
+	db_query("SELECT usdtpay_internal.scanner_report($1, $2, $3, $4, $5, $6)", 6, types, args,
+			 nulls, false);
+	usdtpay_worker_commit();
+	s->polled = false;
+}

@@ -1,0 +1,628 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * scanner_evm.c: what the scanner asks Ethereum and its kin.
+ *
+ * Logs are asked for by contract and topic over whole ranges; recipients are matched here, so a
+ * million watched addresses cost as much as one.  A single new block is asked for by its hash,
+ * which a node that does not have it must refuse; a range is asked for by numbers, never beyond
+ * that node's own head, for some nodes clamp silently.  A range a node finds too large is cut; a
+ * block that cannot be cut is taken from its receipts.
+ */
+#include "postgres.h"
+
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "chain/evm.h"
+#include "codec/hex.h"
+#include "codec/keccak.h"
+#include "guc.h"
+#include "scanner.h"
+
+#define EVM_DECIMALS_CALL "0x313ce567"
+#define EVM_HEX           "%" INT64_MODIFIER "x"
+#define EVM_QUICK_BLOCKS  3
+#define EVM_QUICK_MIN_MS  2000
+#define EVM_LOGS_ROUNDS   200
+
+/* Gives the deadline of a request: short for the newest blocks, which another node has too. */
+static int
+evm_timeout(const UsdtpayProvider *p, int64 blocks)
+{
+	if (blocks > EVM_QUICK_BLOCKS || p->latency_ms <= 0)
+		return usdtpay_rpc_timeout;
+	return Min(usdtpay_rpc_timeout, Max(EVM_QUICK_MIN_MS, (int) Min(8 * p->latency_ms, 1e6)));
+}
+
+/* Fills a call. */
+static void
+evm_call(UsdtpayRpcCall *call, const char *method, char *params)
+{
+	memset(call, 0, sizeof(*call));
+	call->method = method;
+	call->params = params;
+}
+
+/* Runs calls to their end.  Results live in the current context. */
+static UsdtpayRpcVerdict
+evm_run(Scanner *s, UsdtpayProvider *p, UsdtpayRpcCall *calls, int count, int timeout_ms)
+{
+	return usdtpay_rpc_finish(s->pool, usdtpay_rpc_start(s->pool, p, calls, count, timeout_ms));
+}
+
+/* Writes bytes as 0x and hex. */
+static char *
+evm_hex(const uint8 *bytes, int len)
+{
+	char *out = palloc(2 * len + 3);
+
+	out[0] = '0';
+	out[1] = 'x';
+	usdtpay_hex_encode(out + 2, bytes, len);
+	out[2 * len + 2] = '\0';
+	return out;
+}
+
+/* Takes the quotes off a JSON string.  Returns: false when it is none. */
+static bool
+evm_string(UsdtpaySlice *slice)
+{
+	if (slice->len < 2 || slice->p[0] != '"')
+		return false;
+	slice->p++;
+	slice->len -= 2;
+	return true;
+}
+
+/* Reads a result that is a quantity. */
+static bool
+evm_quantity(UsdtpaySlice slice, uint64 *out)
+{
+	uint64_t value;
+
+	if (!evm_string(&slice) || !usdtpay_hex_quantity(&value, slice.p, slice.len))
+		return false;
+	*out = value;
+	return true;
+}
+
+/* Reads a block object. */
+static bool
+evm_header(UsdtpaySlice slice, UsdtpayEvmHeader *header)
+{
+	UsdtpayFault fault = {0};
+	UsdtpayJson j;
+
+	usdtpay_json_init(&j, slice.p, slice.len);
+	return usdtpay_json_peek(&j) == USDTPAY_JSON_OBJECT &&
+		   usdtpay_evm_header_parse(header, &j, &fault) && header->has_hash &&
+		   header->number < PG_INT64_MAX;
+}
+
+/* Asks for the chain id. */
+static UsdtpayRpc *
+evm_ask_identity(Scanner *s, UsdtpayProvider *p)
+{
+	UsdtpayRpc *rpc = usdtpay_rpc_create(s->config_context, p, 1);
+
+	usdtpay_rpc_add(rpc, "eth_chainId", "[]");
+	return rpc;
+}
+
+/* Compares the checkpoint. */
+static bool
+evm_check_checkpoint(Scanner *s, UsdtpayProvider *p)
+{
+	ScannerBlock block;
+
+	if (s->checkpoint < 0)
+		return true;
+	if (s->family->block(s, p, s->checkpoint, NULL, &block) != USDTPAY_RPC_OK)
+	{
+		usdtpay_provider_failed(p, USDTPAY_RPC_INVALID, "the checkpoint block is not served", -1);
+		return false;
+	}
+	if (memcmp(block.hash, s->checkpoint_hash, 32) == 0)
+		return true;
+	usdtpay_provider_refuse(p, "the checkpoint block is another one");
+	return false;
+}
+
+/* Compares a token's decimals and hashes its code. */
+static bool
+evm_check_token(UsdtpayProvider *p, const ScannerToken *token, UsdtpaySlice decimals,
+				UsdtpaySlice code, uint8 *hash)
+{
+	uint8 word[32] = {0};
+	uint8 *bytes;
+	size_t len;
+	int i;
+
+	if (!evm_string(&decimals) || decimals.len != 66 ||
+		!usdtpay_hex_decode(word, 32, decimals.p + 2, 64))
+	{
+		usdtpay_provider_refuse(p, "the token has no decimals()");
+		return false;
+	}
+	for (i = 0; i < 31 && word[i] == 0; i++)
+		;
+	if (i < 31 || word[31] != token->decimals)
+	{
+		usdtpay_provider_refuse(p, "the token's decimals are not the pinned ones");
+		return false;
+	}
+	if (!evm_string(&code) || code.len < 4 || code.len % 2 != 0)
+	{
+		usdtpay_provider_refuse(p, "there is no contract at the token's address");
+		return false;
+	}
+	len = code.len / 2 - 1;
+	bytes = palloc(len);
+	if (!usdtpay_hex_decode(bytes, len, code.p + 2, 2 * len))
+	{
+		usdtpay_provider_refuse(p, "the token's code is not hexadecimal");
+		return false;
+	}
+	usdtpay_keccak256(hash, bytes, len);
+	pfree(bytes);
+	return true;
+}
+
+/* Asks for decimals and code of every token. */
+static bool
+evm_check_tokens(Scanner *s, UsdtpayProvider *p)
+{
+	UsdtpayRpcCall *calls = palloc(sizeof(UsdtpayRpcCall) * 2 * Max(s->token_count, 1));
+	UsdtpayRpcBatch *batch;
+	bool good = true;
+	int i;
+
+	if (s->token_count == 0)
+		return true;
+	for (i = 0; i < s->token_count; i++)
+	{
+		char *address = evm_hex(s->tokens[i].contract, 20);
+
+		evm_call(
+			&calls[2 * i], "eth_call",
+			psprintf("[{\"to\":\"%s\",\"data\":\"" EVM_DECIMALS_CALL "\"},\"latest\"]", address));
+		evm_call(&calls[2 * i + 1], "eth_getCode", psprintf("[\"%s\",\"latest\"]", address));
+	}
+	batch = usdtpay_rpc_start(s->pool, p, calls, 2 * s->token_count, usdtpay_rpc_timeout);
+	if (usdtpay_rpc_finish(s->pool, batch) != USDTPAY_RPC_OK)
+	{
+		if (!usdtpay_provider_cooling(p, GetCurrentTimestamp()))
+			usdtpay_provider_failed(p, USDTPAY_RPC_INVALID, "the token cannot be asked", -1);
+		good = false;
+	}
+	for (i = 0; good && i < s->token_count; i++)
+		good = evm_check_token(p, &s->tokens[i], calls[2 * i].result, calls[2 * i + 1].result,
+							   p->code_hash[i]);
+	usdtpay_rpc_drop(batch);
+	return good;
+}
+
+/* Compares everything that is pinned. */
+static bool
+evm_check(Scanner *s, UsdtpayProvider *p, UsdtpayRpc *identity)
+{
+	uint64 chain_id;
+
+	if (!evm_quantity(identity->calls[0].result, &chain_id))
+	{
+		usdtpay_provider_failed(p, USDTPAY_RPC_INVALID, "the chain id makes no sense", -1);
+		return false;
+	}
+	if (chain_id != (uint64) s->chain_id)
+	{
+		char what[80];
+
+		snprintf(what, sizeof(what), "it is on chain " UINT64_FORMAT ", not " INT64_FORMAT,
+				 chain_id, s->chain_id);
+		usdtpay_provider_refuse(p, what);
+		return false;
+	}
+	return evm_check_checkpoint(s, p) && evm_check_tokens(s, p);
+}
+
+/* Asks for the head and, now and then, the finalized block; one at a time where the node takes
+ * no batches. */
+static UsdtpayRpc *
+evm_ask_head(Scanner *s, UsdtpayProvider *p, bool with_final)
+{
+	UsdtpayRpc *rpc = usdtpay_rpc_create(s->config_context, p, 2);
+
+	if (p->batch > 1 || !with_final || p->head == 0)
+		usdtpay_rpc_add(rpc, "eth_getBlockByNumber", "[\"latest\",false]");
+	if (with_final && (p->batch > 1 || p->head > 0))
+		usdtpay_rpc_add(rpc, "eth_getBlockByNumber", "[\"finalized\",false]");
+	return rpc;
+}
+
+/* Takes head and final in. */
+static bool
+evm_read_head(Scanner *s, UsdtpayProvider *p, UsdtpayRpc *rpc)
+{
+	UsdtpayEvmHeader header;
+	int i;
+
+	for (i = 0; i < rpc->count; i++)
+	{
+		UsdtpaySlice result = rpc->calls[i].result;
+
+		if (rpc->calls[i].advice.verdict != USDTPAY_RPC_OK || usdtpay_slice_is(result, "null"))
+			continue;
+		if (!evm_header(result, &header))
+			return false;
+		if (strstr(rpc->calls[i].params, "finalized") != NULL)
+		{
+			p->final = (int64) header.number;
+			continue;
+		}
+		p->head = (int64) header.number;
+		memcpy(p->head_hash, header.hash, 32);
+		p->header = pnstrdup(result.p, result.len);
+	}
+	return true;
+}
+
+/* Writes the part of a log filter that never changes: contracts and topics. */
+static void
+evm_filter(const Scanner *s, StringInfo out)
+{
+	const uint8 *topic;
+	size_t i;
+
+	appendStringInfoString(out, "\"address\":[");
+	for (i = 0; i < (size_t) s->token_count; i++)
+		appendStringInfo(out, "%s\"%s\"", i > 0 ? "," : "", evm_hex(s->tokens[i].contract, 20));
+	appendStringInfoString(out, "],\"topics\":[[");
+	for (i = 0; (topic = usdtpay_event_topic(i)) != NULL; i++)
+		appendStringInfo(out, "%s\"%s\"", i > 0 ? "," : "", evm_hex(topic, 32));
+	appendStringInfoString(out, "]]");
+}
+
+/* Appends the elements of a JSON array to a list in the making.  Returns: false when the result
+ * is no array.  Out: count grows. */
+static bool
+evm_append(StringInfo list, UsdtpaySlice array, int64 *count)
+{
+	UsdtpayJson j;
+	int64 before = *count;
+
+	usdtpay_json_init(&j, array.p, array.len);
+	if (!usdtpay_json_array(&j))
+		return false;
+	while (usdtpay_json_element(&j) && usdtpay_json_skip(&j, NULL))
+		(*count)++;
+	if (j.error != NULL)
+		return false;
+	if (*count == before)
+		return true;
+	if (before > 0)
+		appendStringInfoChar(list, ',');
+	appendBinaryStringInfo(list, array.p + 1, (int) array.len - 2);
+	return true;
+}
+
+/* Tells whether a log is one the filter would have given. */
+static bool
+evm_is_ours(const Scanner *s, const UsdtpayLog *log)
+{
+	int i;
+
+	if (usdtpay_event_kind(log) == USDTPAY_EVENT_OTHER)
+		return false;
+	for (i = 0; i < s->token_count; i++)
+		if (memcmp(log->address, s->tokens[i].contract, 20) == 0)
+			return true;
+	return false;
+}
+
+/* Appends a receipt's logs that are ours. */
+static bool
+evm_append_receipt(Scanner *s, UsdtpayJson *j, StringInfo list, int64 *count)
+{
+	UsdtpaySlice name;
+
+	if (!usdtpay_json_object(j))
+		return false;
+	while (usdtpay_json_member(j, &name))
+	{
+		if (!usdtpay_slice_is(name, "logs"))
+		{
+			if (!usdtpay_json_skip(j, NULL))
+				return false;
+			continue;
+		}
+		if (!usdtpay_json_array(j))
+			return false;
+		while (usdtpay_json_element(j))
+		{
+			UsdtpayFault fault = {0};
+			UsdtpayEvmLog log;
+			UsdtpayJson inner;
+			UsdtpaySlice raw;
+
+			if (!usdtpay_json_skip(j, &raw))
+				return false;
+			usdtpay_json_init(&inner, raw.p, raw.len);
+			if (!usdtpay_evm_log_parse(&log, &inner, &fault))
+				return false;
+			if (!evm_is_ours(s, &log.log))
+				continue;
+			if ((*count)++ > 0)
+				appendStringInfoChar(list, ',');
+			appendBinaryStringInfo(list, raw.p, (int) raw.len);
+		}
+	}
+	return j->error == NULL;
+}
+
+/* Takes one block's logs out of its receipts. */
+static UsdtpayRpcVerdict
+evm_receipts(Scanner *s, UsdtpayProvider *p, int64 number, StringInfo list, int64 *count)
+{
+	UsdtpayRpcCall call;
+	UsdtpayRpcVerdict verdict;
+	UsdtpayJson j;
+
+	evm_call(&call, "eth_getBlockReceipts", psprintf("[\"0x" EVM_HEX "\"]", number));
+	verdict = evm_run(s, p, &call, 1, usdtpay_rpc_timeout);
+	if (verdict == USDTPAY_RPC_UNSUPPORTED)
+		p->no_receipts = true;
+	if (verdict != USDTPAY_RPC_OK)
+		return verdict;
+	if (usdtpay_slice_is(call.result, "null"))
+		return USDTPAY_RPC_LAGGING;
+	usdtpay_json_init(&j, call.result.p, call.result.len);
+	if (!usdtpay_json_array(&j))
+		return USDTPAY_RPC_INVALID;
+	while (usdtpay_json_element(&j))
+		if (!evm_append_receipt(s, &j, list, count))
+			return USDTPAY_RPC_INVALID;
+	return j.error == NULL ? USDTPAY_RPC_OK : USDTPAY_RPC_INVALID;
+}
+
+/* Asks for the logs of one range. */
+static UsdtpayRpcVerdict
+evm_ask_logs(Scanner *s, UsdtpayProvider *p, const char *where, int timeout_ms,
+			 UsdtpayRpcCall *call)
+{
+	StringInfoData params;
+
+	initStringInfo(&params);
+	appendStringInfo(&params, "[{%s,", where);
+	evm_filter(s, &params);
+	appendStringInfoString(&params, "}]");
+	evm_call(call, "eth_getLogs", params.data);
+	return evm_run(s, p, call, 1, timeout_ms);
+}
+
+/* Lowers the provider's range after it found from..to too much.  Returns: false when the range
+ * cannot get smaller. */
+static bool
+evm_narrow(UsdtpayProvider *p, const UsdtpayRpcAdvice *advice, int64 from, int64 to)
+{
+	int64 asked = to - from + 1;
+	int64 fits = asked / 2;
+
+	if (asked <= 1)
+		return false;
+	if (advice->verdict == USDTPAY_RPC_CHUNK && advice->limit > 0)
+		fits = Min(advice->limit, asked - 1);
+	else if (advice->from <= advice->to && advice->from == from && advice->to < to)
+		fits = advice->to - from + 1;
+	p->log_range = (int) Max(1, fits);
+	return true;
+}
+
+/* Collects the logs of a range, in as many pieces as the node needs.  A piece that fails fails
+ * the whole: nothing partial is ever believed. */
+static UsdtpayRpcVerdict
+evm_logs(Scanner *s, UsdtpayProvider *p, ScannerSpan *span)
+{
+	int64 from = span->from;
+	int rounds;
+
+	for (rounds = 0; from <= span->to && rounds < EVM_LOGS_ROUNDS; rounds++)
+	{
+		int64 to = Min(span->to, from + p->log_range - 1);
+		int64 before = span->log_count;
+		UsdtpayRpcAdvice cut = {USDTPAY_RPC_RANGE, 0, 1, 0};
+		UsdtpayRpcCall call;
+		UsdtpayRpcVerdict verdict;
+
+		verdict = evm_ask_logs(
+			s, p,
+			psprintf("\"fromBlock\":\"0x" EVM_HEX "\",\"toBlock\":\"0x" EVM_HEX "\"", from, to),
+			evm_timeout(p, span->to - span->from + 1), &call);
+		if (verdict == USDTPAY_RPC_OK)
+		{
+			int len = span->logs.len;
+
+			if (!evm_append(&span->logs, call.result, &span->log_count))
+				return USDTPAY_RPC_INVALID;
+			if (!usdtpay_rpc_is_cap(span->log_count - before))
+			{
+				if (to - from + 1 == p->log_range)
+					p->log_range += 1 + p->log_range / 20;
+				from = to + 1;
+				continue;
+			}
+			/* A round number of logs may be all the node gives: ask for less. */
+			span->logs.len = len;
+			span->log_count = before;
+			call.advice = cut;
+			verdict = USDTPAY_RPC_RANGE;
+		}
+		if (verdict != USDTPAY_RPC_RANGE && verdict != USDTPAY_RPC_CHUNK)
+			return verdict;
+		if (evm_narrow(p, &call.advice, from, to))
+			continue;
+		verdict = evm_receipts(s, p, from, &span->logs, &span->log_count);
+		if (verdict != USDTPAY_RPC_OK)
+			return verdict;
+		from++;
+	}
+	return from > span->to ? USDTPAY_RPC_OK : USDTPAY_RPC_RANGE;
+}
+
+/* Takes the block a node just called its head, asking for its logs by hash. */
+static UsdtpayRpcVerdict
+evm_fetch_head(Scanner *s, UsdtpayProvider *p, ScannerSpan *span)
+{
+	UsdtpayRpcCall call;
+	UsdtpayRpcVerdict verdict;
+
+	verdict = evm_ask_logs(s, p, psprintf("\"blockHash\":\"%s\"", evm_hex(p->head_hash, 32)),
+						   evm_timeout(p, 1), &call);
+	if (verdict != USDTPAY_RPC_OK)
+		return verdict;
+	if (!evm_append(&span->logs, call.result, &span->log_count))
+		return USDTPAY_RPC_INVALID;
+	if (usdtpay_rpc_is_cap(span->log_count))
+		return USDTPAY_RPC_RANGE;
+	appendStringInfoString(&span->headers, p->header);
+	return USDTPAY_RPC_OK;
+}
+
+/* Starts asking for headers: all of the span, or the last one only. */
+static UsdtpayRpcBatch *
+evm_start_headers(Scanner *s, UsdtpayProvider *p, ScannerLook look, const ScannerSpan *span)
+{
+	int64 first = look == SCANNER_LOOK_FINAL ? span->to : span->from;
+	int count = (int) (span->to - first + 1);
+	UsdtpayRpcCall *calls = palloc(sizeof(UsdtpayRpcCall) * count);
+	int i;
+
+	for (i = 0; i < count; i++)
+		evm_call(&calls[i], "eth_getBlockByNumber",
+				 psprintf("[\"0x" EVM_HEX "\",false]", first + i));
+	return usdtpay_rpc_start(s->pool, p, calls, count, evm_timeout(p, count));
+}
+
+/* Waits for the headers and appends them. */
+static UsdtpayRpcVerdict
+evm_finish_headers(Scanner *s, UsdtpayRpcBatch *batch, ScannerSpan *span)
+{
+	UsdtpayRpcVerdict verdict = usdtpay_rpc_finish(s->pool, batch);
+	int i;
+
+	for (i = 0; verdict == USDTPAY_RPC_OK && i < batch->count; i++)
+	{
+		UsdtpaySlice result = batch->calls[i].result;
+
+		if (usdtpay_slice_is(result, "null"))
+			verdict = USDTPAY_RPC_LAGGING;
+		if (i > 0)
+			appendStringInfoChar(&span->headers, ',');
+		appendBinaryStringInfo(&span->headers, result.p, (int) result.len);
+	}
+	usdtpay_rpc_drop(batch);
+	return verdict;
+}
+
+/* Fetches headers and logs of a span. */
+static UsdtpayRpcVerdict
+evm_fetch(Scanner *s, UsdtpayProvider *p, ScannerLook look, ScannerSpan *span)
+{
+	UsdtpayRpcVerdict verdict = USDTPAY_RPC_RANGE;
+
+	scanner_text_begin(&span->headers);
+	scanner_text_begin(&span->logs);
+	appendStringInfoChar(&span->headers, '[');
+	appendStringInfoChar(&span->logs, '[');
+	if (look == SCANNER_LOOK_TIP && span->from == span->to && p->header != NULL &&
+		p->head == span->from)
+		verdict = evm_fetch_head(s, p, span);
+	/* The general way, and the way out when the short one says "too much". */
+	if (verdict == USDTPAY_RPC_RANGE || verdict == USDTPAY_RPC_CHUNK)
+	{
+		UsdtpayRpcBatch *batch = evm_start_headers(s, p, look, span);
+		UsdtpayRpcVerdict headers;
+
+		span->log_count = 0;
+		span->logs.len = VARHDRSZ + 1;
+		verdict = evm_logs(s, p, span);
+		headers = evm_finish_headers(s, batch, span);
+		if (verdict == USDTPAY_RPC_OK)
+			verdict = headers;
+	}
+	appendStringInfoChar(&span->headers, ']');
+	appendStringInfoChar(&span->logs, ']');
+	return verdict;
+}
+
+/* Reads one block's place in its chain. */
+static UsdtpayRpcVerdict
+evm_block(Scanner *s, UsdtpayProvider *p, int64 number, const uint8 *hash, ScannerBlock *out)
+{
+	UsdtpayRpcVerdict verdict;
+	UsdtpayEvmHeader header;
+	UsdtpayRpcBatch *batch;
+	UsdtpayRpcCall call;
+
+	if (hash != NULL)
+		evm_call(&call, "eth_getBlockByHash", psprintf("[\"%s\",false]", evm_hex(hash, 32)));
+	else
+		evm_call(&call, "eth_getBlockByNumber", psprintf("[\"0x" EVM_HEX "\",false]", number));
+	batch = usdtpay_rpc_start(s->pool, p, &call, 1, evm_timeout(p, 1));
+	verdict = usdtpay_rpc_finish(s->pool, batch);
+	if (verdict == USDTPAY_RPC_OK && usdtpay_slice_is(call.result, "null"))
+		verdict = USDTPAY_RPC_LAGGING;
+	if (verdict == USDTPAY_RPC_OK)
+	{
+		if (evm_header(call.result, &header) && header.number == (uint64) number &&
+			(hash == NULL || memcmp(header.hash, hash, 32) == 0))
+		{
+			out->number = number;
+			memcpy(out->hash, header.hash, 32);
+			memcpy(out->parent, header.parent, 32);
+		}
+		else
+		{
+			usdtpay_provider_failed(p, USDTPAY_RPC_INVALID, "it answers with another block", -1);
+			verdict = USDTPAY_RPC_INVALID;
+		}
+	}
+	usdtpay_rpc_drop(batch);
+	return verdict;
+}
+
+/* Asks whether a block has logs of ours: from its receipts, which a broken log index does not
+ * touch, or where there are none from the index once more. */
+static UsdtpayRpcVerdict
+evm_has_logs(Scanner *s, UsdtpayProvider *p, int64 number, bool *out)
+{
+	UsdtpayRpcVerdict verdict = USDTPAY_RPC_UNSUPPORTED;
+	StringInfoData list;
+	UsdtpayRpcCall call;
+	int64 count = 0;
+
+	initStringInfo(&list);
+	if (!p->no_receipts)
+		verdict = evm_receipts(s, p, number, &list, &count);
+	if (verdict == USDTPAY_RPC_UNSUPPORTED)
+	{
+		verdict =
+			evm_ask_logs(s, p,
+						 psprintf("\"fromBlock\":\"0x" EVM_HEX "\",\"toBlock\":\"0x" EVM_HEX "\"",
+								  number, number),
+						 usdtpay_rpc_timeout, &call);
+		if (verdict == USDTPAY_RPC_OK && !evm_append(&list, call.result, &count))
+			verdict = USDTPAY_RPC_INVALID;
+	}
+	*out = count > 0;
+	return verdict;
+}
+
+const ScannerFamily scanner_evm = {
+	.ask_identity = evm_ask_identity,
+	.check = evm_check,
+	.ask_head = evm_ask_head,
+	.read_head = evm_read_head,
+	.fetch = evm_fetch,
+	.block = evm_block,
+	.has_logs = evm_has_logs,
+};

@@ -80,11 +80,11 @@ SELECT results_eq(
 	$$SELECT number, log_index, tx_hash, sender, recipient, amount FROM csv ORDER BY 1, 2$$,
 	'evm_transfers: every transfer of seven mainnet blocks, addresses checksummed');
 SELECT is(sum(t.amount_raw) / 1000000, 1413848.885237, 'evm_transfers: worth 1413848.885237 USDT')
-  FROM recorded r, made, usdtpay.evm_transfers(r.logs, usdt) t;
+  FROM recorded, made, usdtpay.evm_transfers(logs, usdt) t;
 SELECT is(count(*), 6::bigint, 'evm_transfers: the JSON-RPC envelope is taken off')
-  FROM recorded r, made,
-       usdtpay.evm_transfers('{"jsonrpc":"2.0","id":7,"result":' || r.logs || '}', lower(usdt)) t
- WHERE r.number = 14764013;
+  FROM recorded, made,
+       usdtpay.evm_transfers('{"jsonrpc":"2.0","id":7,"result":' || logs || '}', lower(usdt))
+ WHERE number = 14764013;
 SELECT is_empty($$SELECT t.* FROM made, usdtpay.evm_transfers('[]', usdt) t$$,
 	'evm_transfers: no logs, no rows');
 SELECT is_empty($$SELECT t.* FROM recorded r,
@@ -194,7 +194,7 @@ SELECT is(pg_temp.complaint($$SELECT b.* FROM recorded r, usdtpay_internal.span_
 	'span_blocks: keccak refuses a changed member');
 SELECT is(count(*), 1::bigint, 'span_blocks: none trusts it')
   FROM recorded r, usdtpay_internal.span_blocks('evm',
-	'[' || replace(header, '"gasUsed":"0x', '"gasUsed":"0x1') || ']', 'none') b
+	'[' || replace(header, '"gasUsed":"0x', '"gasUsed":"0x1') || ']', 'none')
  WHERE r.number = 14764013;
 SELECT is(pg_temp.complaint($$SELECT b.* FROM recorded x, recorded y, usdtpay_internal.span_blocks('evm',
 	'[' || x.header || ',' || y.header || ']', 'keccak') b

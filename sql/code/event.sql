@@ -87,22 +87,33 @@ AS $$
 DECLARE
     v_settled bigint;
     v_drawn bigint;
+    v_next xid8;
 BEGIN
     SELECT h.settled_id INTO v_settled FROM usdtpay_internal.horizon AS h WHERE h.name = 'event';
-    SELECT s.last_value INTO v_drawn FROM usdtpay_internal.event_seq AS s;
+    SELECT CASE WHEN s.is_called THEN s.last_value ELSE 0 END INTO v_drawn FROM usdtpay_internal.event_seq AS s;
     -- Under a snapshot older than the mark, moving the mark would be a serialization failure.
-    IF v_drawn > coalesce(v_settled, 0) AND NOT pg_is_in_recovery()
-       AND current_setting('transaction_read_only') = 'off'
-       AND current_setting('transaction_isolation') = 'read committed' THEN
-        -- The first look names a candidate, the second settles it when nobody else is writing.
-        PERFORM usdtpay_internal.horizon_advance('event', 'usdtpay_internal.event_seq');
-        v_settled := usdtpay_internal.horizon_advance('event', 'usdtpay_internal.event_seq');
+    IF v_drawn <= v_settled OR pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on'
+       OR current_setting('transaction_isolation') <> 'read committed' THEN
+        RETURN coalesce(v_settled, 0);
     END IF;
-    RETURN coalesce(v_settled, 0);
+    -- First the id, then the xid: whoever drew this id or a lower one had an xid already.  When all
+    -- of them have ended the id is settled at once; otherwise a later look will find it so.
+    v_next := usdtpay_internal.next_xid();
+    IF pg_snapshot_xmin(pg_current_snapshot()) < v_next THEN
+        RETURN usdtpay_internal.horizon_advance('event', 'usdtpay_internal.event_seq');
+    END IF;
+    -- Not for a row that is there: ON CONFLICT would wait for whoever is moving it.
+    IF v_settled IS NULL THEN
+        INSERT INTO usdtpay_internal.horizon (name) VALUES ('event') ON CONFLICT DO NOTHING;
+    END IF;
+    UPDATE usdtpay_internal.horizon AS h
+       SET settled_id = greatest(h.settled_id, v_drawn)
+     WHERE h.name = (SELECT f.name FROM usdtpay_internal.horizon AS f WHERE f.name = 'event' FOR UPDATE SKIP LOCKED);
+    RETURN v_drawn;
 END
 $$;
 COMMENT ON FUNCTION usdtpay_internal.event_horizon() IS
-'Highest event id no transaction in flight can still get below, moved up on the way; in recovery and in read-only or snapshot transactions the stored mark.';
+'Highest event id no transaction in flight can still get below, stored on the way; in recovery and in read-only or snapshot transactions the stored mark.';
 
 CREATE OR REPLACE FUNCTION usdtpay.events(p_after bigint DEFAULT 0, p_limit integer DEFAULT 100, p_party text DEFAULT NULL)
 RETURNS TABLE (

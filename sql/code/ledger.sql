@@ -479,7 +479,10 @@ DECLARE
     v_system bigint := (pg_control_system()).system_identifier;
     v_id bigint;
 BEGIN
-    INSERT INTO usdtpay_internal.horizon (name) VALUES (p_name) ON CONFLICT DO NOTHING;
+    -- Not for a row that is there: ON CONFLICT would wait for whoever is moving it.
+    IF NOT EXISTS (SELECT FROM usdtpay_internal.horizon h WHERE h.name = p_name) THEN
+        INSERT INTO usdtpay_internal.horizon (name) VALUES (p_name) ON CONFLICT DO NOTHING;
+    END IF;
     SELECT h.* INTO v_row FROM usdtpay_internal.horizon h WHERE h.name = p_name FOR UPDATE SKIP LOCKED;
     IF NOT FOUND THEN
         -- Somebody else is advancing it: what is settled stays settled.

@@ -18,6 +18,7 @@
 
 #include "errors.h"
 #include "session.h"
+#include "settings.h"
 
 PG_FUNCTION_INFO_V1(usdtpay_session_party);
 PG_FUNCTION_INFO_V1(usdtpay_visible_from);
@@ -64,14 +65,14 @@ session_reads_all(void)
 	return false;
 }
 
-/* Looks the outer role up in party_login.  Returns: the party, or -1 when bound to none.
+/* Reads the party of a role from party_login.  Returns: the party, or -1 when bound to none.
  * The SQL functions are SECURITY DEFINER, so callers need no right on party_login. */
 static int64
-session_party_lookup(void)
+session_party_read(Oid roleid)
 {
 	static SPIPlanPtr plan = NULL;
 	Datum args[1];
-	char *role = GetUserNameFromId(usdtpay_session_outer(), false);
+	char *role = GetUserNameFromId(roleid, false);
 	int64 party = -1;
 	bool isnull;
 
@@ -96,11 +97,32 @@ session_party_lookup(void)
 	return party;
 }
 
+/* Looks the outer role's party up, remembering the last answer until settings change.
+ * Returns: the party, or -1 when bound to none. */
+int64
+usdtpay_session_party_id(void)
+{
+	static uint64 known_generation = 0;
+	static Oid known_role = InvalidOid;
+	static int64 known_party = -1;
+	uint64 generation = usdtpay_settings_generation();
+	Oid role = usdtpay_session_outer();
+
+	if (known_generation != generation || known_role != role)
+	{
+		known_generation = 0;
+		known_party = session_party_read(role);
+		known_role = role;
+		known_generation = generation;
+	}
+	return known_party;
+}
+
 /* session_party() → bigint, NULL when the outer role is bound to no party. */
 Datum
 usdtpay_session_party(PG_FUNCTION_ARGS)
 {
-	int64 party = session_party_lookup();
+	int64 party = usdtpay_session_party_id();
 
 	if (party < 0)
 		PG_RETURN_NULL();
@@ -115,7 +137,7 @@ usdtpay_visible_from(PG_FUNCTION_ARGS)
 
 	if (session_reads_all())
 		PG_RETURN_INT64(0);
-	party = session_party_lookup();
+	party = usdtpay_session_party_id();
 	PG_RETURN_INT64(party < 0 ? PG_INT64_MAX : party);
 }
 
@@ -125,7 +147,7 @@ usdtpay_visible_to(PG_FUNCTION_ARGS)
 {
 	if (session_reads_all())
 		PG_RETURN_INT64(PG_INT64_MAX);
-	PG_RETURN_INT64(session_party_lookup());
+	PG_RETURN_INT64(usdtpay_session_party_id());
 }
 
 /* session_has_role(role) → boolean. */

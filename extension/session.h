@@ -9,4 +9,7 @@
 extern Oid usdtpay_session_override;
 extern Oid usdtpay_session_outer(void);
 
+/* The party that role acts for, -1 for none; call it with the rights of the extension's owner. */
+extern int64 usdtpay_session_party_id(void);
+
 #endif

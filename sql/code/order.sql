@@ -293,22 +293,19 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     v_old usdtpay.payment_order := usdtpay_internal.order_take(p_order, p_party);
-    v_new usdtpay.payment_order;
+    v_expires_at timestamptz := now() + (v_old.expires_at - v_old.created_at);
+    v_place record;
 BEGIN
     IF v_old.state <> 'draft' THEN
         RETURN v_old.state;
     END IF;
-    v_new := v_old;
-    v_new.expires_at := now() + (v_old.expires_at - v_old.created_at);
-    v_new.created_at := now();
-    v_new := usdtpay_internal.order_addresses(
-        v_new, usdtpay_internal.order_route(
-            v_old.party_id, ARRAY(SELECT n.code FROM usdtpay.network AS n WHERE n.network_id = ANY (v_old.networks))
-        )
-    );
+    SELECT p.evm, p.tron, p.due INTO v_place
+    FROM usdtpay_internal.order_place(
+        v_old.party_id, p_order, ARRAY(SELECT n.code FROM usdtpay.network AS n WHERE n.network_id = ANY (v_old.networks)),
+        now(), v_expires_at, v_old.due
+    ) AS p;
     UPDATE usdtpay.payment_order AS o SET
-        due = v_new.due, evm_address = v_new.evm_address, tron_address = v_new.tron_address,
-        created_at = v_new.created_at, expires_at = v_new.expires_at
+        due = v_place.due, evm_address = v_place.evm, tron_address = v_place.tron, created_at = now(), expires_at = v_expires_at
     WHERE o.party_id = v_old.party_id AND o.order_id = p_order;
     RETURN (usdtpay_internal.order_move_to(v_old, 'pending', false)).state;
 END;

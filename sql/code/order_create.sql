@@ -9,89 +9,9 @@ CREATE OR REPLACE FUNCTION usdtpay.order_create(
     OUT order_id bigint, OUT state text, OUT amount numeric, OUT evm_address text, OUT tron_address text,
     OUT expires_at timestamptz, OUT created boolean
 )
-LANGUAGE plpgsql SECURITY DEFINER
+LANGUAGE c SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    v_party bigint := usdtpay_internal.party_acting(p_party);
-    v_draft boolean := coalesce(p_draft, false);
-    v_merchant usdtpay.merchant;
-    v_route usdtpay_internal.order_route;
-    v_hash bigint;
-    v_order usdtpay.payment_order;
-BEGIN
-    -- JSON keeps a NULL apart from an empty string and no value can run into the next
-    v_hash := hashtextextended(
-        json_build_array(
-            trim_scale(p_amount), p_currency, extract(epoch FROM p_expires_in),
-            ARRAY(SELECT n FROM unnest(p_networks) AS n ORDER BY n), p_networks IS NULL, p_customer_ref, p_metadata,
-            trim_scale(p_rate), p_rate_source, v_draft
-        )::text, 0
-    );
-    SELECT o.* INTO v_order FROM usdtpay.payment_order AS o WHERE o.party_id = v_party AND o.reference = p_reference;
-    created := v_order.order_id IS NULL;
-    IF created THEN
-        PERFORM usdtpay_internal.order_check(p_reference, p_expires_in, p_customer_ref, p_metadata, p_rate_source);
-        SELECT m.* INTO v_merchant FROM usdtpay.merchant AS m WHERE m.party_id = v_party;
-        IF v_merchant.party_id IS NULL THEN
-            RAISE EXCEPTION USING ERRCODE = 'UP203',
-                MESSAGE = 'the party is no merchant', DETAIL = format('Party is %s.', v_party),
-                HINT = 'Create one with usdtpay.merchant_create.';
-        END IF;
-        v_order.party_id := v_party;
-        v_order.order_id := nextval('usdtpay_internal.order_seq');
-        v_order.reference := p_reference;
-        v_order.request_hash := v_hash;
-        v_order.asset_id := 1;
-        v_order.customer_ref := p_customer_ref;
-        v_order.metadata := p_metadata;
-        v_order.due := usdtpay_internal.order_price(p_amount, p_currency, p_rate);
-        IF p_currency <> 'USDT' THEN
-            v_order.price_amount := p_amount;
-            v_order.price_currency := p_currency;
-            v_order.rate := p_rate;
-            v_order.rate_source := coalesce(p_rate_source, 'caller');
-            v_order.rate_at := coalesce(p_rate_at, now());
-        END IF;
-        v_route := usdtpay_internal.order_route(v_party, coalesce(p_networks, v_merchant.networks));
-        v_order.created_at := now();
-        v_order.expires_at := now() + coalesce(p_expires_in, v_merchant.order_ttl);
-        IF NOT v_draft THEN
-            v_order := usdtpay_internal.order_addresses(v_order, v_route);
-        END IF;
-        INSERT INTO usdtpay.payment_order (
-            party_id, order_id, reference, request_hash, asset_id, state, due, underpay_tolerance, overpay_tolerance,
-            fee_bps, late_policy, overpay_policy, networks, evm_address, tron_address, created_at, expires_at,
-            price_amount, price_currency, rate, rate_source, rate_at, customer_ref, on_paid, on_paid_role, metadata
-        ) VALUES (
-            v_party, v_order.order_id, p_reference, v_hash, 1,
-            CASE WHEN v_draft THEN 'draft' ELSE 'pending' END::usdtpay.order_state, v_order.due,
-            v_merchant.underpay_tolerance, v_merchant.overpay_tolerance, v_merchant.fee_bps, v_merchant.late_policy,
-            v_merchant.overpay_policy, v_route.networks, v_order.evm_address, v_order.tron_address, v_order.created_at,
-            v_order.expires_at, v_order.price_amount, v_order.price_currency, v_order.rate, v_order.rate_source,
-            v_order.rate_at, p_customer_ref, v_merchant.on_paid, v_merchant.on_paid_role, p_metadata
-        )
-        ON CONFLICT ON CONSTRAINT payment_order_reference_key DO NOTHING;
-        IF NOT FOUND THEN -- somebody created it between our look and now: undo what we gave out
-            RAISE EXCEPTION USING ERRCODE = '40001',
-                MESSAGE = 'the same order is being created concurrently', DETAIL = format('Reference is "%s".', p_reference),
-                HINT = 'Repeat the call: it returns the order the other session created.';
-        END IF;
-        v_order.state := CASE WHEN v_draft THEN 'draft' ELSE 'pending' END::usdtpay.order_state;
-    ELSIF v_order.request_hash <> v_hash THEN
-        RAISE EXCEPTION USING ERRCODE = 'UP202',
-            MESSAGE = 'that reference belongs to an order with other parameters',
-            DETAIL = format('Reference is "%s", order %s.', p_reference, v_order.order_id),
-            HINT = 'A reference is an idempotency key: use a new one for a new order.';
-    END IF;
-    order_id := v_order.order_id;
-    state := v_order.state;
-    amount := round(v_order.due / 1000000::numeric, 6);
-    evm_address := usdtpay.address_text('evm', v_order.evm_address);
-    tron_address := usdtpay.address_text('tron', v_order.tron_address);
-    expires_at := v_order.expires_at;
-END;
-$$;
+AS 'MODULE_PATHNAME', 'usdtpay_order_create';
 COMMENT ON FUNCTION usdtpay.order_create(text, numeric, text, interval, text [], text, jsonb, numeric, text, timestamptz, boolean, text) IS
 'Creates a request to be paid, inside the caller''s transaction: a rollback leaves nothing behind. p_reference is the merchant''s order number and the idempotency key: the same call returns the first order (created = false), other parameters are UP202. p_amount is in p_currency; for another currency than USDT give p_rate, units of that currency for one USDT, and where it came from. p_expires_in defaults to the merchant''s order_ttl, p_networks to the merchant''s or to all enabled ones that have a wallet. p_draft keeps it without addresses and clock until order_open. Returns the amount to pay in USDT (with a shared wallet: a unique amount) and the addresses. Errors: UP000, UP004, UP1xx, UP202, UP203, UP204, 40001 when the same reference is created concurrently (repeat).';
 
@@ -164,73 +84,86 @@ $$;
 COMMENT ON FUNCTION usdtpay_internal.order_price(numeric, text, numeric) IS
 'Amount due in minor units of USDT; a fiat price is divided by the rate and rounded up to 0.0001 USDT. Errors: UP000, UP004.';
 
-CREATE OR REPLACE FUNCTION usdtpay_internal.order_route(p_party bigint, p_codes text []) RETURNS usdtpay_internal.order_route
+CREATE OR REPLACE FUNCTION usdtpay_internal.order_route(p_party bigint, p_codes text [])
+RETURNS TABLE (networks integer [], wallet_id bigint, custodial boolean, xpub text, family text)
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_route usdtpay_internal.order_route;
+    v_ids integer[];
 BEGIN
-    SELECT
-        array_agg(n.network_id ORDER BY n.network_id),
-        (array_agg(w.wallet) FILTER (WHERE n.family = 'evm'))[1], (array_agg(w.wallet) FILTER (WHERE n.family = 'tron'))[1]
-    INTO v_route.networks, v_route.evm, v_route.tron
+    SELECT array_agg(n.network_id ORDER BY n.network_id) INTO v_ids
     FROM usdtpay.network AS n
-    CROSS JOIN LATERAL (
-        SELECT c AS wallet FROM usdtpay.wallet AS c
-        WHERE c.party_id IN (p_party, 1) AND c.family = n.family AND c.active
-        ORDER BY c.party_id <> p_party, c.wallet_id
-        LIMIT 1
-    ) AS w
-    WHERE n.enabled AND (p_codes IS NULL OR n.code = ANY (p_codes));
-    IF v_route.networks IS NULL
-    OR p_codes IS NOT NULL AND cardinality(v_route.networks) < cardinality(ARRAY(SELECT DISTINCT unnest(p_codes))) THEN
+    WHERE n.enabled AND (p_codes IS NULL OR n.code = ANY (p_codes))
+    AND EXISTS (
+        SELECT FROM usdtpay.wallet AS w WHERE w.party_id IN (p_party, 1) AND w.family = n.family AND w.active
+    );
+    IF v_ids IS NULL OR p_codes IS NOT NULL AND cardinality(v_ids) < cardinality(ARRAY(SELECT DISTINCT unnest(p_codes))) THEN
         RAISE EXCEPTION USING ERRCODE = 'UP203',
             MESSAGE = 'a network is not enabled, or no wallet serves it',
             DETAIL = format('Asked for: %s.', coalesce(array_to_string(p_codes, ', '), 'all')),
             HINT = 'See usdtpay.network_status; enable networks with usdtpay.network_enable and add wallets with usdtpay.wallet_add.';
     END IF;
-    RETURN v_route;
+    RETURN QUERY
+    SELECT DISTINCT ON (w.family) v_ids, w.wallet_id, w.custodial, w.xpub, w.family
+    FROM usdtpay.wallet AS w
+    WHERE w.party_id IN (p_party, 1) AND w.active
+    AND w.family IN (SELECT n.family FROM usdtpay.network AS n WHERE n.network_id = ANY (v_ids))
+    ORDER BY w.family, w.party_id <> p_party, w.wallet_id;
 END;
 $$;
 COMMENT ON FUNCTION usdtpay_internal.order_route(bigint, text []) IS
-'Where an order can be paid: the enabled networks among p_codes (all when NULL) that a wallet serves, and per family the wallet addresses come from, the party''s own oldest active one before the platform''s. UP203 when a named network is missing.';
+'Where an order can be paid: the enabled networks among p_codes (all when NULL) that a wallet serves, and one row per family with the wallet addresses come from, the party''s own oldest active one before the platform''s. UP203 when a named network is missing.';
 
-CREATE OR REPLACE FUNCTION usdtpay_internal.order_addresses(p_order usdtpay.payment_order, p_route usdtpay_internal.order_route)
-RETURNS usdtpay.payment_order
+CREATE OR REPLACE FUNCTION usdtpay_internal.order_place(
+    p_party bigint, p_order bigint, p_networks text [], p_created_at timestamptz, p_expires_at timestamptz, p_due bigint,
+    OUT evm bytea, OUT tron bytea, OUT due bigint
+)
+LANGUAGE c STRICT
+AS 'MODULE_PATHNAME', 'usdtpay_order_place_sql';
+COMMENT ON FUNCTION usdtpay_internal.order_place(bigint, bigint, text [], timestamptz, timestamptz, bigint) IS
+'Gives an order one address per family of its networks, and with a shared wallet its unique amount. Errors: UP203, UP204.';
+
+CREATE OR REPLACE FUNCTION usdtpay_internal.address_reserve(
+    p_wallets bigint [], p_party bigint, p_order bigint, p_created_at timestamptz, p_expires_at timestamptz, p_due bigint,
+    OUT evm bytea, OUT tron bytea, OUT due bigint
+)
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    v_order usdtpay.payment_order;
     v_wallet usdtpay.wallet;
     v_shared usdtpay.wallet[];
     v_raw bytea;
 BEGIN
-    FOREACH v_wallet IN ARRAY ARRAY[p_route.evm, p_route.tron] LOOP
-        CONTINUE WHEN v_wallet.wallet_id IS NULL;
-        CASE v_wallet.kind
-            WHEN 'xpub' THEN
-                v_raw := usdtpay_internal.address_give(v_wallet, p_order.party_id, p_order.order_id, NULL);
-            WHEN 'pool' THEN
-                v_raw := usdtpay_internal.address_borrow(v_wallet, p_order);
-            ELSE
-                v_shared := array_append(v_shared, v_wallet);
-                CONTINUE;
-        END CASE;
+    v_order.party_id := p_party;
+    v_order.order_id := p_order;
+    v_order.created_at := p_created_at;
+    v_order.expires_at := p_expires_at;
+    v_order.due := p_due;
+    FOR v_wallet IN SELECT w.* FROM usdtpay.wallet AS w WHERE w.wallet_id = ANY (p_wallets) ORDER BY w.family LOOP
+        IF v_wallet.kind = 'shared' THEN
+            v_shared := array_append(v_shared, v_wallet);
+            CONTINUE;
+        END IF;
+        v_raw := usdtpay_internal.address_borrow(v_wallet, v_order);
         IF v_wallet.family = 'evm' THEN
-            p_order.evm_address := v_raw;
+            v_order.evm_address := v_raw;
         ELSE
-            p_order.tron_address := v_raw;
+            v_order.tron_address := v_raw;
         END IF;
     END LOOP;
     IF v_shared IS NOT NULL THEN
-        p_order := usdtpay_internal.address_share(v_shared, p_order);
+        v_order := usdtpay_internal.address_share(v_shared, v_order);
     END IF;
-    RETURN p_order;
+    evm := v_order.evm_address;
+    tron := v_order.tron_address;
+    due := v_order.due;
 END;
 $$;
-COMMENT ON FUNCTION usdtpay_internal.order_addresses(usdtpay.payment_order, usdtpay_internal.order_route) IS
-'Gives an order one address per family of its networks, and with shared wallets its unique amount; returns the order with them filled in. Error: UP204.';
+COMMENT ON FUNCTION usdtpay_internal.address_reserve(bigint [], bigint, bigint, timestamptz, timestamptz, bigint) IS
+'Reserves addresses of pool wallets and one unique amount on shared ones for an order. Error: UP204.';
 
 CREATE OR REPLACE FUNCTION usdtpay_internal.address_borrow(p_wallet usdtpay.wallet, p_order usdtpay.payment_order) RETURNS bytea
 LANGUAGE plpgsql

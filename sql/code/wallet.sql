@@ -135,26 +135,13 @@ $$;
 COMMENT ON FUNCTION usdtpay.wallet_close(text, text) IS
 'Stops giving out addresses of a wallet; those given out are watched for ever. True when it was active.';
 
-CREATE OR REPLACE FUNCTION usdtpay_internal.address_give(
-    p_wallet usdtpay.wallet, p_party bigint, p_order bigint, p_customer text
+CREATE OR REPLACE FUNCTION usdtpay_internal.customer_address(
+    p_party bigint, p_customer text, p_wallet bigint, p_family text, p_xpub text, p_custodial boolean
 ) RETURNS bytea
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    v_raw bytea;
-    v_idx bigint;
-BEGIN
-    -- an index without a key (BIP32; chance below 2^-127) raises; the sequence has moved on, so a repeat works
-    v_idx := nextval(('usdtpay_internal.wallet_' || p_wallet.wallet_id || '_index')::regclass);
-    v_raw := usdtpay_internal.address_derive_raw(p_wallet.xpub, v_idx);
-    INSERT INTO usdtpay.address (raw, family, party_id, wallet_id, idx, order_id, custodial, customer_ref, given_at)
-    VALUES (v_raw, p_wallet.family, p_party, p_wallet.wallet_id, v_idx, p_order, p_wallet.custodial, p_customer, now());
-    RETURN v_raw;
-END;
-$$;
-COMMENT ON FUNCTION usdtpay_internal.address_give(usdtpay.wallet, bigint, bigint, text) IS
-'Derives the next address of an xpub wallet and starts watching it for an order or a customer.';
+LANGUAGE c STRICT
+AS 'MODULE_PATHNAME', 'usdtpay_customer_address';
+COMMENT ON FUNCTION usdtpay_internal.customer_address(bigint, text, bigint, text, text, boolean) IS
+'Derives the next address of an xpub wallet and starts watching it for a customer.';
 
 CREATE OR REPLACE FUNCTION usdtpay.deposit_address(p_customer_ref text, p_network text, p_party text DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER
@@ -194,7 +181,9 @@ BEGIN
                 MESSAGE = 'there is no xpub wallet for that family', DETAIL = format('Family is "%s".', v_family),
                 HINT = 'Add one with usdtpay.wallet_add(code, ''xpub'', family, xpub).';
         END IF;
-        v_raw := usdtpay_internal.address_give(v_wallet, v_party, NULL, p_customer_ref);
+        v_raw := usdtpay_internal.customer_address(
+            v_party, p_customer_ref, v_wallet.wallet_id, v_family, v_wallet.xpub, v_wallet.custodial
+        );
     END IF;
     RETURN usdtpay.address_text(v_family, v_raw);
 END;

@@ -39,3 +39,9 @@ LANGUAGE c
 AS 'MODULE_PATHNAME', 'usdtpay_append_only';
 COMMENT ON FUNCTION usdtpay_internal.append_only() IS
 'Reject-only trigger of the append-only tables: raises UP302 on UPDATE, DELETE and TRUNCATE, writes nothing.';
+
+CREATE FUNCTION usdtpay_internal.settings_changed() RETURNS trigger
+LANGUAGE c
+AS 'MODULE_PATHNAME', 'usdtpay_settings_changed';
+COMMENT ON FUNCTION usdtpay_internal.settings_changed() IS
+'Statement trigger of the few tables backends remember rows of: tells every backend at commit to look again. Writes nothing.';

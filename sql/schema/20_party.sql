@@ -125,3 +125,9 @@ USING (party_id BETWEEN usdtpay_internal.visible_from() AND usdtpay_internal.vis
 ALTER TABLE usdtpay.merchant ENABLE ROW LEVEL SECURITY;
 CREATE POLICY merchant_tenant ON usdtpay.merchant FOR SELECT
 USING (party_id BETWEEN usdtpay_internal.visible_from() AND usdtpay_internal.visible_to());
+
+CREATE TRIGGER merchant_settings_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON usdtpay.merchant
+FOR EACH STATEMENT EXECUTE FUNCTION usdtpay_internal.settings_changed();
+
+CREATE TRIGGER party_login_settings_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON usdtpay.party_login
+FOR EACH STATEMENT EXECUTE FUNCTION usdtpay_internal.settings_changed();

@@ -244,3 +244,6 @@ COMMENT ON COLUMN usdtpay.issuer_event.amount_raw IS 'Raw token units, for destr
 COMMENT ON COLUMN usdtpay.issuer_event.canonical IS 'False once a reorg took its block away';
 CREATE INDEX issuer_event_block_idx ON usdtpay.issuer_event (network_id, block_number);
 SELECT pg_catalog.pg_extension_config_dump('usdtpay.issuer_event', '');
+
+CREATE TRIGGER network_settings_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON usdtpay.network
+FOR EACH STATEMENT EXECUTE FUNCTION usdtpay_internal.settings_changed();

@@ -107,3 +107,6 @@ USING (party_id BETWEEN usdtpay_internal.visible_from() AND usdtpay_internal.vis
 ALTER TABLE usdtpay.address_claim ENABLE ROW LEVEL SECURITY;
 CREATE POLICY address_claim_tenant ON usdtpay.address_claim FOR SELECT
 USING (party_id BETWEEN usdtpay_internal.visible_from() AND usdtpay_internal.visible_to());
+
+CREATE TRIGGER wallet_settings_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON usdtpay.wallet
+FOR EACH STATEMENT EXECUTE FUNCTION usdtpay_internal.settings_changed();

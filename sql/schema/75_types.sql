@@ -17,6 +17,3 @@ CREATE TYPE usdtpay_internal.order_move AS (
     now usdtpay.payment_order, old_state usdtpay.order_state, old_settled bigint, was_overpaid boolean
 );
 COMMENT ON TYPE usdtpay_internal.order_move IS 'What changed about an order in one step';
-
-CREATE TYPE usdtpay_internal.order_route AS (networks integer [], evm usdtpay.wallet, tron usdtpay.wallet);
-COMMENT ON TYPE usdtpay_internal.order_route IS 'The networks of an order and the wallet of each family';

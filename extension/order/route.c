@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * route.c: where a party's orders can be paid.  Reads network and wallet through
+ * usdtpay_internal.order_route, and remembers the answer per party until a setting changes:
+ * creating an order must not pay for a query whose answer changes once a month.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/memutils.h"
+
+#include "order/order.h"
+#include "settings.h"
+
+#define ROUTE_CACHE_MOST 1024
+
+typedef struct RouteEntry
+{
+	int64 party; /* hash key */
+	OrderRoute route;
+} RouteEntry;
+
+static HTAB *route_cache = NULL;
+static MemoryContext route_context = NULL;
+static uint64 route_generation = 0;
+
+static OrderPlan route_plan = {"SELECT r.networks, r.wallet_id, r.custodial, r.xpub, r.family "
+							   "FROM usdtpay_internal.order_route($1, $2) AS r",
+							   2,
+							   {INT8OID, TEXTARRAYOID},
+							   NULL};
+
+/* Throws the cache away when settings changed or it grew too large. */
+static void
+route_cache_check(void)
+{
+	uint64 generation = usdtpay_settings_generation();
+	HASHCTL ctl = {0};
+
+	if (route_cache != NULL && route_generation == generation &&
+		hash_get_num_entries(route_cache) < ROUTE_CACHE_MOST)
+		return;
+	if (route_context == NULL)
+		route_context =
+			AllocSetContextCreate(CacheMemoryContext, "usdtpay routes", ALLOCSET_SMALL_SIZES);
+	route_cache = NULL;
+	MemoryContextReset(route_context);
+	ctl.keysize = sizeof(int64);
+	ctl.entrysize = sizeof(RouteEntry);
+	ctl.hcxt = route_context;
+	route_cache = hash_create("usdtpay routes", 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	route_generation = generation;
+}
+
+/* Copies the text in a column of a result row, NULL for null. */
+static char *
+route_text(int row, int column)
+{
+	bool isnull;
+	Datum value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &isnull);
+
+	return isnull ? NULL : TextDatumGetCString(value);
+}
+
+/* Reads one wallet out of a result row. */
+static void
+route_read_wallet(OrderWallet *wallet, int row)
+{
+	TupleDesc desc = SPI_tuptable->tupdesc;
+	bool isnull;
+
+	wallet->wallet_id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[row], desc, 2, &isnull));
+	wallet->custodial = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[row], desc, 3, &isnull));
+	wallet->xpub = route_text(row, 4);
+	wallet->family = route_text(row, 5);
+}
+
+/* Reads a route into the current memory context. */
+static void
+route_read(OrderRoute *route, int64 party, Datum codes)
+{
+	Datum args[2] = {Int64GetDatum(party), codes};
+	MemoryContext context = CurrentMemoryContext;
+	MemoryContext spi;
+	bool isnull;
+	uint64 row;
+
+	memset(route, 0, sizeof(OrderRoute));
+	SPI_connect();
+	usdtpay_plan_run(&route_plan, args, codes == (Datum) 0 ? " n" : NULL);
+	spi = MemoryContextSwitchTo(context);
+	for (row = 0; row < SPI_processed; row++)
+	{
+		OrderWallet wallet;
+
+		route_read_wallet(&wallet, row);
+		route->wallets[strcmp(wallet.family, "evm") == 0 ? 0 : 1] = wallet;
+		if (row == 0)
+			route->networks = datumCopy(
+				SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull), false, -1);
+	}
+	MemoryContextSwitchTo(spi);
+	SPI_finish();
+}
+
+const OrderRoute *
+usdtpay_order_route(int64 party, Datum codes)
+{
+	MemoryContext saved;
+	RouteEntry *entry;
+	OrderRoute *route;
+	bool found;
+
+	if (codes != (Datum) 0)
+	{
+		route = palloc(sizeof(OrderRoute));
+		route_read(route, party, codes);
+		return route;
+	}
+	route_cache_check();
+	entry = hash_search(route_cache, &party, HASH_FIND, NULL);
+	if (entry != NULL)
+		return &entry->route;
+	route = palloc(sizeof(OrderRoute));
+	saved = MemoryContextSwitchTo(route_context);
+	route_read(route, party, codes);
+	MemoryContextSwitchTo(saved);
+	entry = hash_search(route_cache, &party, HASH_ENTER, &found);
+	entry->route = *route;
+	return &entry->route;
+}

@@ -183,7 +183,20 @@ order_request_hash(FunctionCallInfo fcinfo)
 	return (int64) hash;
 }
 
-/* Runs the SQL checks that word errors; the plain case needs none of them. */
+/* Tells whether the parameters order_check looks at are the plain ones, which need no look. */
+static bool
+order_is_plain(FunctionCallInfo fcinfo)
+{
+	Size length = PG_ARGISNULL(ARG_REFERENCE)
+					  ? 0
+					  : VARSIZE_ANY_EXHDR(DatumGetPointer(PG_GETARG_DATUM(ARG_REFERENCE)));
+
+	return length > 0 && length <= 200 && PG_ARGISNULL(ARG_EXPIRES_IN) &&
+		   PG_ARGISNULL(ARG_CUSTOMER) && PG_ARGISNULL(ARG_METADATA) &&
+		   PG_ARGISNULL(ARG_RATE_SOURCE);
+}
+
+/* Runs the SQL checks that word errors, unless there is nothing to check. */
 static void
 order_check(FunctionCallInfo fcinfo)
 {
@@ -192,6 +205,8 @@ order_check(FunctionCallInfo fcinfo)
 	int map[5] = {ARG_REFERENCE, ARG_EXPIRES_IN, ARG_CUSTOMER, ARG_METADATA, ARG_RATE_SOURCE};
 	int i;
 
+	if (order_is_plain(fcinfo))
+		return;
 	for (i = 0; i < 5; i++)
 	{
 		args[i] = PG_ARGISNULL(map[i]) ? (Datum) 0 : PG_GETARG_DATUM(map[i]);
@@ -201,6 +216,35 @@ order_check(FunctionCallInfo fcinfo)
 	usdtpay_plan_run(&check_plan, args, nulls);
 }
 
+/* Reads a plain USDT amount of 1 to 10^15 minor units without a query.
+ * Returns: the minor units, or -1 when it is anything else. */
+static int64
+order_due_plain(FunctionCallInfo fcinfo)
+{
+	text *currency;
+	Datum minor;
+	Datum whole;
+
+	if (PG_ARGISNULL(ARG_AMOUNT) || PG_ARGISNULL(ARG_CURRENCY) || !PG_ARGISNULL(ARG_RATE))
+		return -1;
+	currency = PG_GETARG_TEXT_PP(ARG_CURRENCY);
+	if (VARSIZE_ANY_EXHDR(currency) != 4 || memcmp(VARDATA_ANY(currency), "USDT", 4) != 0)
+		return -1;
+	if (numeric_is_nan(PG_GETARG_NUMERIC(ARG_AMOUNT)) ||
+		numeric_is_inf(PG_GETARG_NUMERIC(ARG_AMOUNT)))
+		return -1;
+	minor = DirectFunctionCall2(numeric_mul, PG_GETARG_DATUM(ARG_AMOUNT),
+								NumericGetDatum(int64_to_numeric(1000000)));
+	whole = DirectFunctionCall2(numeric_trunc, minor, Int32GetDatum(0));
+	if (!DatumGetBool(DirectFunctionCall2(numeric_eq, minor, whole)) ||
+		DatumGetBool(
+			DirectFunctionCall2(numeric_lt, whole, NumericGetDatum(int64_to_numeric(1)))) ||
+		DatumGetBool(DirectFunctionCall2(
+			numeric_gt, whole, NumericGetDatum(int64_to_numeric(INT64CONST(1000000000000000))))))
+		return -1;
+	return DatumGetInt64(DirectFunctionCall1(numeric_int8, whole));
+}
+
 /* Turns the price into minor units of USDT; SQL decides whenever it is not a plain USDT amount. */
 static int64
 order_due(FunctionCallInfo fcinfo)
@@ -208,9 +252,12 @@ order_due(FunctionCallInfo fcinfo)
 	Datum args[3];
 	char nulls[4] = "   ";
 	int map[3] = {ARG_AMOUNT, ARG_CURRENCY, ARG_RATE};
+	int64 plain = order_due_plain(fcinfo);
 	bool isnull;
 	int i;
 
+	if (plain > 0)
+		return plain;
 	for (i = 0; i < 3; i++)
 	{
 		args[i] = PG_ARGISNULL(map[i]) ? (Datum) 0 : PG_GETARG_DATUM(map[i]);

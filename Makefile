@@ -15,7 +15,7 @@ override with_llvm = no
 
 PG_CONFIG   ?= pg_config
 # The verbs below need neither PGXS nor a pg_config: tools/world brings its own.
-VERBS        = help demo check check-unit check-pgtap check-isolation check-tap lint setup
+VERBS        = $(shell sed -n 's/^\([a-z-]*\):.*\#\# .*/\1/p' Makefile)
 ifneq (,$(filter-out $(VERBS) print-%,$(or $(MAKECMDGOALS),all)))
 ifneq (,$(filter $(VERBS),$(MAKECMDGOALS)))
 $(error run "make $(firstword $(filter $(VERBS),$(MAKECMDGOALS)))" by itself)
@@ -42,9 +42,9 @@ help:           ## list the verbs
 setup:          ## install what building, testing and linting need (apt, npm)
 	@tools/setup
 
-check:          ## every test: unit, pgTAP, isolation, TAP
+check:          ## every test: unit, install, pgTAP, isolation, TAP
 	@tools/setup build test
-	@$(SUITE) unit pgtap isolation tap
+	@$(SUITE) unit install pgtap isolation tap
 
 check-unit:     ## unit tests of the pure C, under ASAN and UBSAN
 	@$(SUITE) unit
@@ -57,6 +57,13 @@ check-isolation: ## concurrency: isolation specs
 
 check-tap:      ## TAP tests on real clusters, a real node, a faulty network
 	@$(SUITE) tap
+
+install-check:  ## what packagers rely on: staged install, uninstall, clean
+	@$(SUITE) install
+
+fuzz:           ## every fuzz target for FUZZ_SECONDS (5)
+	@tools/setup build lint
+	@tools/world make -s -C test/fuzz check
 
 lint:           ## formatting, static analysis, house rules
 	@tools/setup lint

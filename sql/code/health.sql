@@ -321,7 +321,7 @@ AS $$
         FROM pg_class AS c
         JOIN pg_trigger AS t ON t.tgrelid = c.oid AND NOT t.tgisinternal
         WHERE c.relnamespace IN ('usdtpay'::regnamespace, 'usdtpay_internal'::regnamespace)
-        AND t.tgfoid <> 'usdtpay_internal.append_only()'::regprocedure
+        AND t.tgfoid <> ALL (ARRAY['usdtpay_internal.append_only()', 'usdtpay_internal.settings_changed()']::regprocedure[])
         UNION ALL
         SELECT format('rule %I on %s', r.rulename, c.oid::regclass)
         FROM pg_class AS c

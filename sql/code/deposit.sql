@@ -85,20 +85,24 @@ AS $$
         SELECT
             coalesce(c.party_id, t.party_id) AS party_id, coalesce(t.order_id, c.order_id) AS order_id,
             t.token_id, t.asset_id, t.decimals, t.ordinal, t.log_index, t.number, t.block_time, t.custodial, t.block_hash,
-            t.tx_hash, t.sender, t.recipient, t.amount_raw, t.customer_ref,
-            CASE
-                WHEN t.amount_raw < 9000000000000000000 * 10::numeric ^ (t.decimals - 6)
-                    THEN trunc(t.amount_raw / 10::numeric ^ (t.decimals - 6))::bigint
-                ELSE 0
-            END AS amount
-        FROM unnest(p_rows) AS t
+            t.tx_hash, t.sender, t.recipient, t.amount_raw, t.customer_ref, t.amount
+        FROM (
+            SELECT
+                u.*,
+                CASE -- beyond the ledger's range: dust, kept in raw units
+                    WHEN u.amount_raw < 9000000000000000000 * 10::numeric ^ (u.decimals - 6) -- div: a quotient is rounded
+                        THEN div(u.amount_raw * 10::numeric ^ greatest(6 - u.decimals, 0), 10::numeric ^ greatest(u.decimals - 6, 0))::bigint
+                    ELSE 0
+                END AS amount
+            FROM unnest(p_rows) AS u
+        ) AS t
         LEFT JOIN LATERAL (
             SELECT k.party_id, k.order_id FROM usdtpay.address_claim AS k
             WHERE t.order_id IS NULL AND t.customer_ref IS NULL
             AND int8range(k.wallet_id, k.wallet_id, '[]') && int8range(t.wallet_id, t.wallet_id, '[]')
             AND int8range(k.idx, k.idx, '[]') && int8range(t.idx, t.idx, '[]')
             AND k.during @> t.block_time
-            AND k.amount IN (0, trunc(least(t.amount_raw / 10::numeric ^ (t.decimals - 6), 9000000000000000000))::bigint)
+            AND k.amount IN (0, t.amount)
             LIMIT 1
         ) AS c ON true
     ) AS r
@@ -273,7 +277,7 @@ AS $$
     SELECT json_build_object(
         'object', 'deposit', 'id', p_deposit.deposit_id, 'state', p_deposit.state, 'route', p_deposit.route,
         'network', n.code, 'token', t.symbol, 'contract', usdtpay.address_text(n.family, t.contract),
-        'amount', CASE WHEN p_deposit.asset_id IS NULL THEN NULL ELSE (p_deposit.amount / 1000000::numeric)::numeric(20, 6)::text END,
+        'amount', CASE WHEN p_deposit.asset_id IS NULL THEN NULL ELSE usdtpay_internal.units6(p_deposit.amount)::text END,
         'amount_raw', p_deposit.amount_raw::text,
         'tx_hash', CASE n.family WHEN 'evm' THEN '0x' ELSE '' END || encode(p_deposit.tx_hash, 'hex'),
         'sender', usdtpay.address_text(n.family, p_deposit.sender), 'recipient', usdtpay.address_text(n.family, p_deposit.recipient),

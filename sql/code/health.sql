@@ -233,7 +233,7 @@ RETURNS TABLE (asset text, account text, parties bigint, amount numeric)
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT s.code, q.name, count(*), sum(round((a.credits - a.debits)::numeric / 10::numeric ^ s.scale, s.scale))
+    SELECT s.code, q.name, count(*), sum(usdtpay_internal.amount_units(a.credits - a.debits, s.scale))
     FROM usdtpay.party AS p
     CROSS JOIN usdtpay.asset AS s
     CROSS JOIN (VALUES ('suspense'), ('held')) AS q (name)

@@ -186,17 +186,17 @@ AS $$
     SELECT json_build_object(
         'object', 'order', 'id', p_order.order_id, 'reference', p_order.reference, 'state', p_order.state,
         'previous_state', p_previous, 'asset', 'USDT',
-        'amount_due', (p_order.due / 1000000::numeric)::numeric(20, 6)::text,
-        'amount_seen', (p_order.seen / 1000000::numeric)::numeric(20, 6)::text,
-        'amount_final', (p_order.final / 1000000::numeric)::numeric(20, 6)::text,
-        'amount_excess', (p_order.excess / 1000000::numeric)::numeric(20, 6)::text,
+        'amount_due', usdtpay_internal.units6(p_order.due)::text,
+        'amount_seen', usdtpay_internal.units6(p_order.seen)::text,
+        'amount_final', usdtpay_internal.units6(p_order.final)::text,
+        'amount_excess', usdtpay_internal.units6(p_order.excess)::text,
         'overpaid', p_order.overpaid, 'late', p_order.late, 'multiple', p_order.multiple, 'manual', p_order.manual,
         'customer_ref', p_order.customer_ref, 'metadata', p_order.metadata,
         'created_at', p_order.created_at, 'expires_at', p_order.expires_at, 'paid_at', p_order.paid_at,
         'deposits', (
             SELECT json_agg(json_build_object(
                 'id', d.deposit_id, 'network', n.code, 'state', d.state,
-                'amount', (d.amount / 1000000::numeric)::numeric(20, 6)::text,
+                'amount', usdtpay_internal.units6(d.amount)::text,
                 'tx_hash', CASE n.family WHEN 'evm' THEN '0x' ELSE '' END || encode(d.tx_hash, 'hex'),
                 'block_number', d.block_number
             ) ORDER BY d.deposit_id)

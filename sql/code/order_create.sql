@@ -312,14 +312,14 @@ BEGIN
         WHEN p_form = 'standard' AND v_o.family = 'evm' THEN
             RETURN format(
                 'ethereum:%s@%s/transfer?address=%s&uint256=%s', usdtpay.address_text('evm', v_o.contract), v_o.chain_id,
-                usdtpay.address_text('evm', v_o.evm_address), trim_scale(v_o.open * 10::numeric ^ (v_o.decimals - 6))
+                usdtpay.address_text('evm', v_o.evm_address), ceil(v_o.open * 10::numeric ^ (v_o.decimals - 6))
             );
         WHEN p_form IN ('standard', 'tron') AND v_o.family = 'tron' THEN
             RETURN format('tron:%s', usdtpay.address_text('tron', v_o.tron_address));
         WHEN p_form = 'tron_amount' AND v_o.family = 'tron' THEN
             RETURN format(
                 'tron:%s?amount=%s&token=%s', usdtpay.address_text('tron', v_o.tron_address),
-                trim_scale(v_o.open / 1000000::numeric), usdtpay.address_text('tron', v_o.contract)
+                trim_scale(usdtpay_internal.units6(v_o.open)), usdtpay.address_text('tron', v_o.contract)
             );
         ELSE
             RAISE EXCEPTION USING ERRCODE = 'UP000',

@@ -76,7 +76,7 @@ COMMENT ON FUNCTION usdtpay_internal.minor(numeric, integer, text) IS
 
 CREATE OR REPLACE FUNCTION usdtpay_internal.units6(p_minor bigint) RETURNS numeric
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN (p_minor / 1000000::numeric)::numeric(20, 6);
+RETURN p_minor * 0.000001; -- exact, which a division is not
 COMMENT ON FUNCTION usdtpay_internal.units6(bigint) IS
 'Ledger minor units of USDT to USDT. Inlined; bound early, hence without a search_path of its own.';
 

@@ -163,8 +163,8 @@ BEGIN
     RETURN QUERY
     SELECT
         s.code, n.name, n.customer_ref,
-        round((a.credits - a.debits)::numeric / 10::numeric ^ s.scale, s.scale),
-        round(greatest(a.debits_held, a.credits_held)::numeric / 10::numeric ^ s.scale, s.scale)
+        usdtpay_internal.amount_units(a.credits - a.debits, s.scale),
+        usdtpay_internal.amount_units(greatest(a.debits_held, a.credits_held), s.scale)
     FROM usdtpay.account AS a
     JOIN usdtpay.account_name AS n ON n.party_id = a.party_id AND n.account_id = a.account_id
     JOIN usdtpay.asset AS s ON s.asset_id = a.asset_id
@@ -207,8 +207,8 @@ BEGIN
     )
     SELECT
         (w.p).posted_at, (w.p).posting_id / 256, (w.p).kind, (w.p).reference,
-        round(CASE WHEN (w.p).credit_account = w.account_id THEN (w.p).amount ELSE -(w.p).amount END / 10::numeric ^ w.scale, w.scale),
-        round(CASE WHEN (w.p).credit_account = w.account_id THEN (w.p).credit_after ELSE (w.p).debit_after END / 10::numeric ^ w.scale, w.scale)
+        usdtpay_internal.amount_units(CASE WHEN (w.p).credit_account = w.account_id THEN (w.p).amount ELSE -(w.p).amount END, w.scale),
+        usdtpay_internal.amount_units(CASE WHEN (w.p).credit_account = w.account_id THEN (w.p).credit_after ELSE (w.p).debit_after END, w.scale)
     FROM walk AS w
     WHERE (w.p).posted_at >= p_from AND (w.p).posted_at < p_to AND (w.p).phase IN ('p', 'c')
     ORDER BY (w.p).posting_id

@@ -30,6 +30,7 @@
 #include "storage/latch.h"
 #include "storage/lmgr.h"
 #include "storage/lock.h"
+#include "storage/pmsignal.h"
 #include "tcop/tcopprot.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -112,6 +113,9 @@ void
 usdtpay_worker_interrupts(void)
 {
 	CHECK_FOR_INTERRUPTS();
+	/* While requests are in flight nobody waits on a latch that would tell. */
+	if (!PostmasterIsAlive())
+		proc_exit(1);
 	if (ConfigReloadPending)
 	{
 		ConfigReloadPending = false;

@@ -1,6 +1,6 @@
 -- The house rules that the catalog can see, over every object of the extension.
 BEGIN;
-SELECT plan(6);
+SELECT plan(9);
 
 CREATE TEMP VIEW member AS
 	SELECT d.classid, d.objid
@@ -68,6 +68,21 @@ SELECT is_empty(
 	     -- a literal assigned to an array is cast once; that is all it says
 	     AND c.message <> 'target type is different type than source type'$$,
 	'plpgsql_check finds nothing');
+
+SELECT is_empty(
+	$$SELECT r.oid::regclass FROM relation r
+	   WHERE r.relkind IN ('r', 'p', 'S') AND r.oid <> ALL (
+	         SELECT unnest(extconfig) FROM pg_extension WHERE extname = 'usdtpay')$$,
+	'every table and sequence is dumped');
+
+SELECT lives_ok('SELECT usdtpay.roles_setup()', 'the roles are set up');
+SELECT is_empty(
+	$$SELECT r.oid::regclass FROM relation r
+	   WHERE r.relkind IN ('r', 'p') AND NOT r.relrowsecurity
+	     AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = r.oid AND a.attname = 'party_id')
+	     AND EXISTS (SELECT FROM aclexplode(r.relacl) g
+	          WHERE g.grantee IN ('usdtpay_merchant'::regrole, 'usdtpay_acceptor'::regrole))$$,
+	'every table that tenants may read has row-level security');
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -22,7 +22,8 @@ my %script = (
 SELECT status FROM usdtpay.ledger_post(500, gen_random_uuid()::text, ARRAY[$first]::bigint[], ARRAY[$first + :a]::bigint[], ARRAY[5]::bigint[]);
 ",
 	line => "\\set a random(1, $accounts - 2)
-SELECT status FROM usdtpay.ledger_post(500, gen_random_uuid()::text, ARRAY[$first, $first + :a]::bigint[], ARRAY[$first + :a, $first + :a + 1]::bigint[], ARRAY[5, 2]::bigint[]);
+SELECT status FROM usdtpay.ledger_post(500, gen_random_uuid()::text, ARRAY[$first, $first + :a]::bigint[],
+	ARRAY[$first + :a, $first + :a + 1]::bigint[], ARRAY[5, 2]::bigint[]);
 ",
 	hold => "\\set a random(1, $accounts - 1)
 SELECT status FROM usdtpay.ledger_hold(500, gen_random_uuid()::text, $first, $first + :a, 3, now() + interval '1 second');

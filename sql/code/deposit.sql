@@ -147,6 +147,10 @@ BEGIN
     END IF;
     v_orders := usdtpay_internal.deposit_orders(v_deposits);
     PERFORM usdtpay_internal.order_lock(v_orders); -- before any account, everywhere
+    UPDATE usdtpay.deposit AS d SET route = 'late' -- reversed while it was in flight
+    FROM unnest(v_orders.parties, v_orders.ids) AS k (party_id, order_id)
+    JOIN usdtpay.payment_order AS o ON o.party_id = k.party_id AND o.order_id = k.order_id AND o.state = 'reversed'
+    WHERE d.party_id = o.party_id AND d.order_id = o.order_id AND d.route = 'matched' AND d.state = 'seen';
     PERFORM usdtpay_internal.deposit_credit(p_net, v_deposits);
     PERFORM usdtpay_internal.order_advance(v_orders.parties, v_orders.ids);
     SELECT array_agg(d.party_id ORDER BY d.deposit_id), array_agg(d.deposit_id ORDER BY d.deposit_id)

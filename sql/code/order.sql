@@ -407,7 +407,6 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_suspense bigint := usdtpay.account_open(p_order.party_id, 'USDT', 'suspense');
     v_prefix text := 'order:' || p_order.order_id || ':settle:';
     v_debits bigint[];
     v_amounts bigint[];
@@ -428,8 +427,8 @@ BEGIN
     ) AS n;
     IF v_debits IS NOT NULL THEN
         PERFORM usdtpay.ledger_post(
-            p_order.party_id, 'resolution:' || p_resolution, v_debits, array_fill(v_suspense, ARRAY[cardinality(v_debits)]),
-            v_amounts, 'adjust', 'order:' || p_order.order_id
+            p_order.party_id, 'resolution:' || p_resolution, v_debits,
+            array_fill(usdtpay.account_open(p_order.party_id, 'USDT', 'suspense'), ARRAY[cardinality(v_debits)]), v_amounts, 'adjust', 'order:' || p_order.order_id
         );
     END IF;
 END;
@@ -443,6 +442,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     v_order usdtpay.payment_order;
+    v_state text;
     v_id bigint;
 BEGIN
     PERFORM usdtpay_internal.require_operator();
@@ -451,8 +451,9 @@ BEGIN
         RETURN v_order.state;
     END IF;
     v_id := usdtpay_internal.resolution_add(v_order.party_id, p_key, 'reverse', NULL, p_order, v_order.settled, p_reason);
+    v_state := (usdtpay_internal.order_move_to(v_order, 'reversed', true)).state;
     PERFORM usdtpay_internal.order_unsettle(v_order, v_id);
-    RETURN (usdtpay_internal.order_move_to(v_order, 'reversed', true)).state;
+    RETURN v_state;
 END;
 $$;
 COMMENT ON FUNCTION usdtpay.order_reverse(text, bigint, text, text) IS

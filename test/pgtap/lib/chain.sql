@@ -102,7 +102,8 @@ $$;
 CREATE FUNCTION sim.finalize(p_to bigint, p_logs jsonb DEFAULT '[]', p_fork text DEFAULT 'a', p_network text DEFAULT 'dev')
 RETURNS text LANGUAGE sql AS $$
     SELECT i.status FROM usdtpay.chain_ingest(
-        p_network, jsonb_build_array(sim.block(p_to, p_fork))::text, sim.place(p_logs)::text, 'final'
+        p_network, jsonb_build_array(sim.block(p_to, p_fork) || jsonb_build_object('transactions', sim.txs(p_logs, p_to)))::text,
+        sim.place(p_logs)::text, 'final'
     ) AS i
 $$;
 

@@ -16,26 +16,28 @@ CREATE FUNCTION sim.send(
     p_to text, p_amount numeric, p_tx text, p_contract text DEFAULT '0x00000000000000000000000000000000000000aa'
 ) RETURNS jsonb LANGUAGE sql AS $$ SELECT sim.transfer(0, 0, p_to, p_amount, p_tx, p_contract => p_contract) $$;
 
--- The next blocks; the logs stand in the first of them.
+-- The next blocks, on the fork of the tip unless another is named; the logs stand in the first.
 CREATE FUNCTION sim.grow(
-    p_logs jsonb[] DEFAULT '{}', p_blocks integer DEFAULT 1, p_network text DEFAULT 'dev', p_fork text DEFAULT 'a'
+    p_logs jsonb[] DEFAULT '{}', p_blocks integer DEFAULT 1, p_network text DEFAULT 'dev', p_fork text DEFAULT NULL
 ) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     v_tip bigint;
     v_logs jsonb;
     v_below text;
+    v_fork text;
 BEGIN
     SELECT coalesce(c.tip_number, 999) INTO v_tip
     FROM usdtpay.chain_cursor AS c JOIN usdtpay.network AS n USING (network_id) WHERE n.code = p_network;
     SELECT t.fork INTO v_below FROM sim.told AS t WHERE t.network = p_network AND t.number = v_tip;
+    v_fork := coalesce(p_fork, v_below, 'a');
     SELECT coalesce(jsonb_agg(l || jsonb_build_object(
-        'blockNumber', sim.quantity(v_tip + 1), 'blockHash', sim.hex(sim.hash(p_fork, v_tip + 1)), 'logIndex', sim.quantity(n - 1)
+        'blockNumber', sim.quantity(v_tip + 1), 'blockHash', sim.hex(sim.hash(v_fork, v_tip + 1)), 'logIndex', sim.quantity(n - 1)
     ) ORDER BY n), '[]') INTO v_logs
     FROM unnest(p_logs) WITH ORDINALITY AS t (l, n);
     DELETE FROM sim.told AS t WHERE t.network = p_network AND t.number > v_tip;
     INSERT INTO sim.told
-    SELECT p_network, n, p_fork, CASE n WHEN v_tip + 1 THEN v_logs ELSE '[]' END FROM generate_series(v_tip + 1, v_tip + p_blocks) AS n;
-    RETURN sim.mine(v_tip + 1, v_tip + p_blocks, v_logs, p_fork, v_below, p_network);
+    SELECT p_network, n, v_fork, CASE n WHEN v_tip + 1 THEN v_logs ELSE '[]' END FROM generate_series(v_tip + 1, v_tip + p_blocks) AS n;
+    RETURN sim.mine(v_tip + 1, v_tip + p_blocks, v_logs, v_fork, v_below, p_network);
 END;
 $$;
 

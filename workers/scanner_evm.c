@@ -239,6 +239,21 @@ evm_ask_head(Scanner *s, UsdtpayProvider *p, bool with_final)
 	return rpc;
 }
 
+/* Takes the answer about the finalized block in; a node that has none yet gives none. */
+static bool
+evm_read_final(UsdtpayProvider *p, const UsdtpayRpcCall *call)
+{
+	UsdtpayEvmHeader header;
+
+	p->final = 0;
+	if (call->advice.verdict != USDTPAY_RPC_OK || usdtpay_slice_is(call->result, "null"))
+		return true;
+	if (!evm_header(call->result, &header))
+		return false;
+	p->final = (int64) header.number;
+	return true;
+}
+
 /* Takes head and final in. */
 static bool
 evm_read_head(Scanner *s, UsdtpayProvider *p, UsdtpayRpc *rpc)
@@ -248,20 +263,19 @@ evm_read_head(Scanner *s, UsdtpayProvider *p, UsdtpayRpc *rpc)
 
 	for (i = 0; i < rpc->count; i++)
 	{
-		UsdtpaySlice result = rpc->calls[i].result;
+		const UsdtpayRpcCall *call = &rpc->calls[i];
 
-		if (rpc->calls[i].advice.verdict != USDTPAY_RPC_OK || usdtpay_slice_is(result, "null"))
-			continue;
-		if (!evm_header(result, &header))
-			return false;
-		if (strstr(rpc->calls[i].params, "finalized") != NULL)
+		if (strstr(call->params, "finalized") != NULL)
 		{
-			p->final = (int64) header.number;
+			if (!evm_read_final(p, call))
+				return false;
 			continue;
 		}
+		if (call->advice.verdict != USDTPAY_RPC_OK || !evm_header(call->result, &header))
+			return false;
 		p->head = (int64) header.number;
 		memcpy(p->head_hash, header.hash, 32);
-		p->header = pnstrdup(result.p, result.len);
+		p->header = pnstrdup(call->result.p, call->result.len);
 	}
 	return true;
 }

@@ -219,9 +219,10 @@ poll_admit(Scanner *s)
 	}
 }
 
-/* Gathers what fresh nodes serve.  Returns: how many. */
+/* Gathers what fresh nodes serve, finals only of those whose head is at least above: a node that
+ * lags must not hold crediting back.  Returns: how many. */
 static size_t
-poll_gather(const Scanner *s, bool final, int64 *out)
+poll_gather(const Scanner *s, bool final, int64 above, int64 *out)
 {
 	TimestampTz now = GetCurrentTimestamp();
 	size_t n = 0;
@@ -231,7 +232,7 @@ poll_gather(const Scanner *s, bool final, int64 *out)
 	{
 		const UsdtpayProvider *p = &s->providers[i];
 
-		if (p->state == USDTPAY_PROVIDER_OK &&
+		if (p->state == USDTPAY_PROVIDER_OK && p->head >= above &&
 			!TimestampDifferenceExceeds(p->head_at, now, POLL_FRESH_MS))
 			out[n++] = final ? p->final : p->head;
 	}
@@ -244,7 +245,7 @@ poll_serve(Scanner *s)
 {
 	TimestampTz now = GetCurrentTimestamp();
 	int64 heads[SCANNER_PROVIDERS];
-	size_t n = poll_gather(s, false, heads);
+	size_t n = poll_gather(s, false, 1, heads);
 	int64 spread = Max(2, 3000 / s->block_ms);
 	int64 ceiling = usdtpay_head_ceiling(
 		s->served, TimestampDifferenceMilliseconds(s->served_at, now), s->block_ms);
@@ -258,7 +259,7 @@ poll_serve(Scanner *s)
 		s->served = served;
 		s->served_at = now;
 	}
-	n = poll_gather(s, true, heads);
+	n = poll_gather(s, true, s->served - spread, heads);
 	served = usdtpay_head_served(heads, n, Max(64, spread), 0);
 	if (served > 0)
 		s->served_final = served;

@@ -10,7 +10,7 @@ use UsdtPay::Test;
 my $db = usdtpay_cluster('main', conf => [
 	'restart_after_crash = on', 'usdtpay.webhook_allow_http = on',
 	'usdtpay.webhook_allow_private = on',
-	"usdtpay.webhook_ports = '443'", 'usdtpay.webhook_retry_unit = 20', 'usdtpay.webhook_timeout = 2000' ]);
+	"usdtpay.webhook_ports = '443'", 'usdtpay.webhook_retry_unit = 20', 'usdtpay.webhook_timeout = 6000' ]);
 sql($db, 'SELECT usdtpay.roles_setup()');
 my %object;    # object => its last sequence
 
@@ -71,10 +71,15 @@ subtest 'a delivery' => sub {
 	events($r, 1, 1);
 	ok($r->wait_for(1), 'comes');
 	drained($r, 'and is recorded');
-	my $before = time;
-	events($r, 1, 2);
-	$r->wait_for(2, 5);
-	cmp_ok(time - $before, '<', 0.8, 'the courier is woken by the commit, it does not wait for its next look');
+	for my $n (2 .. 11)
+	{
+		events($r, 1, 2);
+		$r->wait_for($n, 5);
+	}
+	drained($r, 'ten more');
+	cmp_ok(sql($db, "SELECT extract(epoch FROM sum(a.attempted_at - e.created_at)) FROM usdtpay.webhook_attempt a
+		JOIN usdtpay.event e USING (party_id, event_id) WHERE object_id = 2"), '<', 2.5,
+		'the courier is woken by the commit: waiting for its next look would take half a second each time');
 	my ($got) = $r->received;
 	ok($got->{valid}, 'the signature verifies');
 	my $event = sql($db, "SELECT event_id || ' ' || payload FROM usdtpay.event WHERE type = 'plain.x' ORDER BY event_id LIMIT 1");
@@ -201,10 +206,10 @@ subtest 'a receiver that hangs' => sub {
 	my $before = time;
 	events($fine, 50, 91 .. 95);
 	drained($fine, 'another receiver', 10);
-	cmp_ok(time - $before, '<', 1.9, 'gets all its events before the first request times out');
+	cmp_ok(time - $before, '<', 5.5, 'gets all its events before the first request times out');
 	$before = time;
 	$db->stop('fast');
-	cmp_ok(time - $before, '<', 1.5, 'and the server stops at once with requests in flight');
+	cmp_ok(time - $before, '<', 3, 'and the server stops at once with requests in flight');
 	$hung->mode(mode => 'ok');
 	$db->start;
 	drained($hung, 'after the start what was under way is sent again', 60);

@@ -34,6 +34,7 @@
 #include "worker.h"
 
 #define LAUNCHER_PAUSE_MS  5000
+#define KEEPER_PAUSE_MS    1000
 #define LAUNCHER_RESTART_S 5
 #define LAUNCHER_CHILDREN  64
 
@@ -306,7 +307,7 @@ keeper_tick(void)
 	if (!usdtpay_worker_begin())
 	{
 		launcher_prune();
-		return LAUNCHER_PAUSE_MS;
+		return KEEPER_PAUSE_MS;
 	}
 	keeper_want_scanners();
 	usdtpay_worker_commit();
@@ -318,7 +319,7 @@ keeper_tick(void)
 		launcher_want(launcher_duties[i].name, launcher_duties[i].entry, &place);
 	}
 	launcher_prune();
-	return LAUNCHER_PAUSE_MS;
+	return KEEPER_PAUSE_MS;
 }
 
 /* Registers the clean-up before the first child exists. */

@@ -149,8 +149,8 @@ BEGIN
     END IF;
     IF EXISTS (
         SELECT FROM unnest(p_span.numbers, p_span.hashes) AS s (number, hash)
-        JOIN usdtpay.chain_block AS b ON b.network_id = p_net.network_id AND b.number = s.number AND b.canonical
-        WHERE b.hash <> s.hash
+        LEFT JOIN usdtpay.chain_block AS b ON b.network_id = p_net.network_id AND b.number = s.number AND b.canonical
+        WHERE b.hash <> s.hash OR s.number = p_cur.tip_number AND s.hash <> p_cur.tip_hash
     ) OR v_last < p_cur.tip_number AND NOT EXISTS (
         SELECT FROM usdtpay.chain_block AS b
         WHERE b.network_id = p_net.network_id AND b.number = v_last AND b.hash = p_span.hashes[cardinality(p_span.hashes)] AND b.canonical

@@ -78,22 +78,23 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     v_key record;
+    v_until timestamptz := clock_timestamp() + 5 * greatest(current_setting('usdtpay.hook_timeout', true)::interval, interval '1 second');
 BEGIN
     FOR v_key IN
         SELECT (m.now).party_id, (m.now).order_id FROM unnest(p_moves) AS m
         WHERE (m.now).on_paid IS NOT NULL AND (m.now).state = 'paid' AND m.old_state <> 'paid'
         ORDER BY 1, 2
     LOOP
-        INSERT INTO usdtpay_internal.hook_run (party_id, order_id) VALUES (v_key.party_id, v_key.order_id)
+        INSERT INTO usdtpay_internal.hook_run (party_id, order_id, next_at) VALUES (v_key.party_id, v_key.order_id, now())
         ON CONFLICT DO NOTHING;
-        IF FOUND THEN
+        IF FOUND AND clock_timestamp() < v_until THEN
             PERFORM usdtpay_internal.hook_try(v_key.party_id, v_key.order_id);
         END IF;
     END LOOP;
 END;
 $$;
 COMMENT ON FUNCTION usdtpay_internal.hook_run_new(usdtpay_internal.order_move []) IS
-'Runs on_paid for orders that just became paid, each in a subtransaction of the settling transaction, once per order.';
+'Runs on_paid for orders that just became paid, each in a subtransaction of the settling transaction, once per order. All of them together get five times usdtpay.hook_timeout; what does not fit is left to hooks_retry, so that slow hooks cannot hold up a block.';
 
 CREATE OR REPLACE FUNCTION usdtpay.hooks_retry(p_limit integer DEFAULT 100) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER

@@ -42,6 +42,10 @@ help:           ## list the verbs
 setup:          ## install what building, testing and linting need (apt, npm)
 	@tools/setup
 
+demo:           ## watch it work: a private cluster, two real EVM nodes, payments of every kind
+	@tools/setup build test
+	@tools/world demo/run
+
 check:          ## every test: unit, install, pgTAP, isolation, TAP
 	@tools/setup build test
 	@$(SUITE) unit install pgtap isolation tap

@@ -91,6 +91,7 @@ BEGIN
     REVOKE SELECT ON usdtpay.invariants, usdtpay.metrics, usdtpay.party_login, usdtpay.endpoint_status, usdtpay.issuer_event
     FROM usdtpay_merchant, usdtpay_acceptor, usdtpay_gateway;
     GRANT EXECUTE ON FUNCTION usdtpay_internal.invariant_list(), usdtpay_internal.metric_list() TO usdtpay_operator, usdtpay_analyst;
+    GRANT EXECUTE ON FUNCTION usdtpay_internal.job_list() TO usdtpay_operator; -- jobs_schedule runs as its caller
     PERFORM usdtpay_internal.grant_functions('usdtpay_worker', 'usdtpay', usdtpay_internal.worker_list());
     PERFORM usdtpay_internal.grant_functions('usdtpay_worker', 'usdtpay_internal', usdtpay_internal.worker_list());
     PERFORM usdtpay_internal.grant_functions('usdtpay_worker', 'usdtpay_internal', ARRAY(

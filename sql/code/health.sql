@@ -321,7 +321,10 @@ AS $$
         FROM pg_class AS c
         JOIN pg_trigger AS t ON t.tgrelid = c.oid AND NOT t.tgisinternal
         WHERE c.relnamespace IN ('usdtpay'::regnamespace, 'usdtpay_internal'::regnamespace)
-        AND t.tgfoid <> ALL (ARRAY['usdtpay_internal.append_only()', 'usdtpay_internal.settings_changed()']::regprocedure[])
+        AND NOT EXISTS (
+            SELECT FROM pg_depend AS d JOIN pg_extension AS e ON e.oid = d.refobjid AND e.extname = 'usdtpay'
+            WHERE d.classid = 'pg_proc'::regclass AND d.objid = t.tgfoid AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
+        )
         UNION ALL
         SELECT format('rule %I on %s', r.rulename, c.oid::regclass)
         FROM pg_class AS c

@@ -23,6 +23,20 @@ ledger_same_journal(const LedgerLine *a, const LedgerLine *b)
 		   memcmp(VARDATA_ANY(a->key), VARDATA_ANY(b->key), size) == 0;
 }
 
+/* Orders lines by party and key, the way the key's index does. */
+int
+ledger_key_compare(const LedgerLine *a, const LedgerLine *b)
+{
+	Size x = VARSIZE_ANY_EXHDR(a->key);
+	Size y = VARSIZE_ANY_EXHDR(b->key);
+	int order;
+
+	if (a->party != b->party)
+		return a->party < b->party ? -1 : 1;
+	order = memcmp(VARDATA_ANY(a->key), VARDATA_ANY(b->key), Min(x, y));
+	return order != 0 ? order : (x > y) - (x < y);
+}
+
 /* Tells whether some line is in one of the given phases. */
 bool
 ledger_batch_has_phase(const LedgerBatch *batch, const char *phases)

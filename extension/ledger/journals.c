@@ -102,25 +102,57 @@ journal_matches(LedgerBatch *batch, const LedgerJournal *journal, int64 first)
 	return same;
 }
 
-/* Answers a journal whose key is taken.  Returns false when the key is free; else sets status to
- * exists or mismatch (strict batches raise it) and, for exists, the journal's number. */
-bool
-ledger_journal_find(LedgerBatch *batch, LedgerJournal *journal)
+/* Looks up what one journal's key stands for.  Out: taken, and the number of an equal journal. */
+static void
+journal_find(LedgerBatch *batch, LedgerJournal *journal)
 {
-	const LedgerLine *line = &batch->lines[journal->first];
 	int64 first;
 
-	if (!journal_probe(batch, line))
-		return false;
+	journal->taken = LEDGER_CREATED;
+	if (!journal_probe(batch, &batch->lines[journal->first]))
+		return;
 	first = DatumGetInt64(batch->key_slot->tts_values[POSTING_ID]);
-	if (journal_matches(batch, journal, first))
-	{
+	journal->taken = journal_matches(batch, journal, first) ? LEDGER_EXISTS : LEDGER_MISMATCH;
+	if (journal->taken == LEDGER_EXISTS)
 		journal->id = first / LEDGER_JOURNAL_LINES;
-		journal->status = LEDGER_EXISTS;
+}
+
+/* Orders journals by party and key, then by position. */
+static int
+journal_compare(const void *a, const void *b, void *arg)
+{
+	const LedgerBatch *batch = arg;
+	int x = *(const int *) a;
+	int y = *(const int *) b;
+	int order = ledger_key_compare(&batch->lines[batch->journals[x].first],
+								   &batch->lines[batch->journals[y].first]);
+
+	return order != 0 ? order : (x > y) - (x < y);
+}
+
+/* Looks up every journal's key, in the index's order: neighbours find its pages at hand.  Out: taken
+ * and earlier of every journal. */
+void
+ledger_journals_find(LedgerBatch *batch)
+{
+	int *order = palloc(sizeof(int) * (Size) batch->njournals);
+	int i;
+
+	for (i = 0; i < batch->njournals; i++)
+		order[i] = i;
+	if (batch->njournals > 1)
+		qsort_arg(order, batch->njournals, sizeof(int), journal_compare, batch);
+	for (i = 0; i < batch->njournals; i++)
+	{
+		LedgerJournal *journal = &batch->journals[order[i]];
+
+		journal->earlier = -1;
+		if (i > 0 && ledger_same_journal(&batch->lines[batch->journals[order[i - 1]].first],
+										 &batch->lines[journal->first]))
+			journal->earlier = order[i - 1];
+		journal_find(batch, journal);
 	}
-	else
-		journal->status = ledger_refuse_key(batch, line);
-	return true;
+	pfree(order);
 }
 
 /* Completes the lines that resolve a hold from the hold's own posting: accounts, and the amount

@@ -85,6 +85,10 @@ typedef struct LedgerJournal
 	int lines;
 	int64 id; /* journal number; 0 when none was made or found */
 	LedgerStatus status;
+
+	/* the engine's */
+	LedgerStatus taken; /* what the key stood for before this call: created means nothing */
+	int earlier;        /* index of the journal before this one with the same key, or -1 */
 } LedgerJournal;
 
 typedef struct LedgerTotals
@@ -146,6 +150,7 @@ extern void ledger_batch_group(LedgerBatch *batch);
 extern void ledger_batch_post(LedgerBatch *batch);
 extern bool ledger_batch_has_phase(const LedgerBatch *batch, const char *phases);
 extern bool ledger_same_journal(const LedgerLine *a, const LedgerLine *b);
+extern int ledger_key_compare(const LedgerLine *a, const LedgerLine *b);
 
 /* tables.c */
 extern bool ledger_tables_open(LedgerBatch *batch);
@@ -166,7 +171,7 @@ extern bool ledger_accounts_store(LedgerBatch *batch);
 extern void ledger_rules_apply(LedgerBatch *batch);
 
 /* journals.c */
-extern bool ledger_journal_find(LedgerBatch *batch, LedgerJournal *journal);
+extern void ledger_journals_find(LedgerBatch *batch);
 extern void ledger_holds_load(LedgerBatch *batch);
 extern bool ledger_hold_resolved(LedgerBatch *batch, const LedgerLine *line);
 

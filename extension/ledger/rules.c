@@ -8,58 +8,10 @@
 
 #include "access/xact.h"
 #include "commands/sequence.h"
-#include "common/hashfn.h"
 #include "common/int.h"
 
 #include "errors.h"
 #include "ledger/ledger.h"
-
-/* Journals of this batch by key, to answer a key that comes twice in one call. */
-typedef struct RulesEntry
-{
-	int journal;
-	uint32 hash;
-	char status;
-} RulesEntry;
-
-static uint32 rules_hash(const LedgerBatch *batch, int journal);
-static bool rules_equal(const LedgerBatch *batch, int a, int b);
-
-#define SH_PREFIX          rulekeys
-#define SH_ELEMENT_TYPE    RulesEntry
-#define SH_KEY_TYPE        int
-#define SH_KEY             journal
-#define SH_HASH_KEY(tb, k) rules_hash((tb)->private_data, (k))
-#define SH_EQUAL(tb, a, b) rules_equal((tb)->private_data, (a), (b))
-#define SH_STORE_HASH
-#define SH_GET_HASH(tb, e) (e)->hash
-#define SH_SCOPE           static inline
-#define SH_DECLARE
-#define SH_DEFINE
-/* The template shadows a local of its own. */
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wshadow"
-#include "lib/simplehash.h"
-#pragma GCC diagnostic pop
-
-/* Hashes party and key of a journal. */
-static uint32
-rules_hash(const LedgerBatch *batch, int journal)
-{
-	const LedgerLine *line = &batch->lines[batch->journals[journal].first];
-
-	return hash_combine(
-		hash_bytes((unsigned char *) VARDATA_ANY(line->key), (int) VARSIZE_ANY_EXHDR(line->key)),
-		hash_bytes_uint32((uint32) line->party));
-}
-
-/* Tells whether two journals carry one party and key. */
-static bool
-rules_equal(const LedgerBatch *batch, int a, int b)
-{
-	return ledger_same_journal(&batch->lines[batch->journals[a].first],
-							   &batch->lines[batch->journals[b].first]);
-}
 
 /* Tells whether debits plus holds stay within what the account may spend. */
 static bool
@@ -218,14 +170,17 @@ rules_same_body(const LedgerBatch *batch, const LedgerJournal *a, const LedgerJo
 	return true;
 }
 
-/* Answers a journal whose key an earlier journal of this call posted under. */
-static LedgerStatus
-rules_repeat(const LedgerBatch *batch, LedgerJournal *journal, const LedgerJournal *earlier)
+/* Returns the journal this call posted under the same key before, or NULL. */
+static const LedgerJournal *
+rules_earlier(const LedgerBatch *batch, const LedgerJournal *journal)
 {
-	if (!rules_same_body(batch, journal, earlier))
-		return ledger_refuse_key(batch, &batch->lines[journal->first]);
-	journal->id = earlier->id;
-	return LEDGER_EXISTS;
+	while (journal->earlier >= 0)
+	{
+		journal = &batch->journals[journal->earlier];
+		if (journal->status == LEDGER_CREATED)
+			return journal;
+	}
+	return NULL;
 }
 
 /* Decides one journal: already there, refused, or applied to the running totals. */
@@ -233,11 +188,17 @@ static LedgerStatus
 rules_decide(LedgerBatch *batch, LedgerJournal *journal, LedgerTotals *saved)
 {
 	const LedgerLine *line = &batch->lines[journal->first];
+	const LedgerJournal *earlier = rules_earlier(batch, journal);
 
 	if (line->hold != 0 && line->hold_amount == 0)
 		return ledger_refuse_hold(batch, line, "There is no such hold.");
-	if (ledger_journal_find(batch, journal))
-		return journal->status;
+	if (journal->taken == LEDGER_MISMATCH ||
+		(earlier != NULL && !rules_same_body(batch, journal, earlier)))
+		return ledger_refuse_key(batch, line);
+	if (earlier != NULL)
+		journal->id = earlier->id;
+	if (earlier != NULL || journal->taken == LEDGER_EXISTS)
+		return LEDGER_EXISTS;
 	if (line->hold != 0 && line->amount > line->hold_amount)
 		return ledger_refuse_hold(batch, line, "The amount is larger than the hold.");
 	if (line->hold != 0 && ledger_hold_resolved(batch, line))
@@ -245,34 +206,18 @@ rules_decide(LedgerBatch *batch, LedgerJournal *journal, LedgerTotals *saved)
 	return rules_apply_lines(batch, journal, saved);
 }
 
-/* Decides every journal in order, from the accounts' base totals.  Out: statuses, journal numbers,
- * the lines' after and prev values, the accounts' new totals.  Strict batches raise the first
- * refusal. */
+/* Decides every journal in order, from the accounts' base totals.  Out: statuses, journal numbers, the
+ * lines' after and prev values, the accounts' new totals.  Strict batches raise the first refusal. */
 void
 ledger_rules_apply(LedgerBatch *batch)
 {
 	LedgerTotals *saved = palloc(sizeof(LedgerTotals) * 2 * LEDGER_JOURNAL_LINES);
-	rulekeys_hash *seen = NULL;
 	int i;
 
+	ledger_journals_find(batch);
 	for (i = 0; i < batch->naccounts; i++)
 		batch->accounts[i].now = batch->accounts[i].base;
-	if (batch->njournals > 1)
-		seen = rulekeys_create(CurrentMemoryContext, (uint32) batch->njournals, batch);
 	for (i = 0; i < batch->njournals; i++)
-	{
-		LedgerJournal *journal = &batch->journals[i];
-		RulesEntry *entry = seen == NULL ? NULL : rulekeys_lookup(seen, i);
-		bool found;
-
-		if (entry != NULL)
-			journal->status = rules_repeat(batch, journal, &batch->journals[entry->journal]);
-		else
-			journal->status = rules_decide(batch, journal, saved);
-		if (seen != NULL && journal->status == LEDGER_CREATED)
-			rulekeys_insert(seen, i, &found);
-	}
-	if (seen != NULL)
-		rulekeys_destroy(seen);
+		batch->journals[i].status = rules_decide(batch, &batch->journals[i], saved);
 	pfree(saved);
 }

@@ -113,6 +113,22 @@ table_is_plain(Relation rel, const TableShape *shape)
 		   !table_has_live_trigger(rel);
 }
 
+/* Tells whether every index checks uniqueness at once and excludes nothing, as ours do. */
+static bool
+table_indexes_are_plain(const LedgerTable *table)
+{
+	int i;
+
+	for (i = 0; i < table->result->ri_NumIndices; i++)
+	{
+		Form_pg_index form = table->result->ri_IndexRelationDescs[i]->rd_index;
+
+		if (!form->indimmediate || form->indisexclusion)
+			return false;
+	}
+	return true;
+}
+
 /* Opens one table with its indexes.  Returns false, with nothing left open, when it is not
  * plain. */
 static bool
@@ -184,7 +200,8 @@ ledger_tables_open(LedgerBatch *batch)
 	{
 		batch->key_index = table_unique_on(&batch->posting, 15);
 		batch->hold_index = table_unique_on(&batch->posting, 14);
-		if (batch->key_index != NULL && batch->hold_index != NULL)
+		if (batch->key_index != NULL && batch->hold_index != NULL &&
+			table_indexes_are_plain(&batch->posting))
 		{
 			batch->estate = CreateExecutorState();
 			return true;

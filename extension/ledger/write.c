@@ -7,7 +7,9 @@
 #include "access/heapam.h"
 #include "access/skey.h"
 #include "access/xact.h"
+#include "catalog/index.h"
 #include "executor/executor.h"
+#include "nodes/primnodes.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 
@@ -17,21 +19,30 @@
 
 #define WRITE_CHUNK 500 /* postings handed to one table_multi_insert */
 
-/* Postings on their way into the table. */
-typedef struct WriteBuffer
+/* One posting to write. */
+typedef struct WriteItem
 {
-	TupleTableSlot *slots[WRITE_CHUNK];
-	const LedgerLine *lines[WRITE_CHUNK];
-	int used;
-	int made;
-	BulkInsertState bulk;
+	const LedgerLine *line;
+	const LedgerJournal *journal;
+	int number; /* of the line in its journal */
+	ItemPointerData tid;
+} WriteItem;
+
+typedef struct WriteJob
+{
+	LedgerBatch *batch;
+	WriteItem *items;
+	int count;
 	MemoryContext scratch;
-} WriteBuffer;
+} WriteJob;
 
 /* Fills the slot with one posting. */
 static void
-write_fill(TupleTableSlot *slot, const LedgerLine *line, const LedgerJournal *journal, int number)
+write_fill(TupleTableSlot *slot, const WriteItem *item)
 {
+	const LedgerLine *line = item->line;
+	const LedgerJournal *journal = item->journal;
+	int number = item->number;
 	Datum *values = slot->tts_values;
 
 	ExecClearTuple(slot);
@@ -58,71 +69,202 @@ write_fill(TupleTableSlot *slot, const LedgerLine *line, const LedgerJournal *jo
 	ExecStoreVirtualTuple(slot);
 }
 
-/* Inserts the index entries of one posting.  The account locks keep callers with one key and body
- * apart; a caller with the same key and other accounts can still get here first, and its unique
- * violation is told as what it is. */
+/* Lists the postings of the accepted journals. */
 static void
-write_indexes(LedgerBatch *batch, TupleTableSlot *slot, const LedgerLine *line)
+write_list(WriteJob *job)
+{
+	LedgerBatch *batch = job->batch;
+	int i;
+	int k;
+
+	job->items = palloc(sizeof(WriteItem) * (Size) batch->nlines);
+	job->count = 0;
+	for (i = 0; i < batch->njournals; i++)
+	{
+		const LedgerJournal *journal = &batch->journals[i];
+
+		if (journal->status != LEDGER_CREATED)
+			continue;
+		for (k = 0; k < journal->lines; k++)
+		{
+			WriteItem *item = &job->items[job->count++];
+
+			item->line = &batch->lines[journal->first + k];
+			item->journal = journal;
+			item->number = k;
+		}
+	}
+}
+
+/* Puts a run of postings into the heap.  Out: their tids. */
+static void
+write_run(WriteJob *job, int from, int count, TupleTableSlot **slots, BulkInsertState bulk)
+{
+	Relation rel = job->batch->posting.rel;
+	CommandId cid = GetCurrentCommandId(true);
+	MemoryContext outer = MemoryContextSwitchTo(job->scratch);
+	int i;
+
+	for (i = 0; i < count; i++)
+	{
+		write_fill(slots[i], &job->items[from + i]);
+		slots[i]->tts_tableOid = RelationGetRelid(rel);
+	}
+	if (count == 1)
+		table_tuple_insert(rel, slots[0], cid, 0, bulk);
+	else
+		table_multi_insert(rel, slots, count, cid, 0, bulk);
+	for (i = 0; i < count; i++)
+		job->items[from + i].tid = slots[i]->tts_tid;
+	MemoryContextSwitchTo(outer);
+	MemoryContextReset(job->scratch);
+}
+
+/* Puts every posting into the heap. */
+static void
+write_heap(WriteJob *job)
+{
+	TupleTableSlot *slots[WRITE_CHUNK];
+	BulkInsertState bulk = job->count > WRITE_CHUNK ? GetBulkInsertState() : NULL;
+	int made = Min(job->count, WRITE_CHUNK);
+	int from;
+	int i;
+
+	for (i = 0; i < made; i++)
+		slots[i] =
+			MakeSingleTupleTableSlot(RelationGetDescr(job->batch->posting.rel), &TTSOpsVirtual);
+	for (from = 0; from < job->count; from += WRITE_CHUNK)
+		write_run(job, from, Min(WRITE_CHUNK, job->count - from), slots, bulk);
+	for (i = 0; i < made; i++)
+		ExecDropSingleTupleTableSlot(slots[i]);
+	if (bulk != NULL)
+		FreeBulkInsertState(bulk);
+}
+
+/* Orders postings by the primary key. */
+static int
+write_compare_id(const void *a, const void *b)
+{
+	const WriteItem *x = a;
+	const WriteItem *y = b;
+
+	if (x->line->party != y->line->party)
+		return x->line->party < y->line->party ? -1 : 1;
+	if (x->journal->id != y->journal->id)
+		return x->journal->id < y->journal->id ? -1 : 1;
+	return x->number - y->number;
+}
+
+/* Orders postings by idempotency key. */
+static int
+write_compare_key(const void *a, const void *b)
+{
+	return ledger_key_compare(((const WriteItem *) a)->line, ((const WriteItem *) b)->line);
+}
+
+/* Tells whether an index takes the row in the slot.  Our partial indexes say "column IS NOT NULL",
+ * which needs no expression machinery. */
+static bool
+write_index_wants(IndexInfo *info, TupleTableSlot *slot, EState *estate)
+{
+	NullTest *test;
+
+	if (info->ii_Predicate == NIL)
+		return true;
+	test = (NullTest *) linitial(info->ii_Predicate);
+	if (list_length(info->ii_Predicate) == 1 && IsA(test, NullTest) &&
+		test->nulltesttype == IS_NOT_NULL && IsA(test->arg, Var))
+		return !slot->tts_isnull[((Var *) test->arg)->varattno - 1];
+	if (info->ii_PredicateState == NULL)
+		info->ii_PredicateState = ExecPrepareQual(info->ii_Predicate, estate);
+	GetPerTupleExprContext(estate)->ecxt_scantuple = slot;
+	return ExecQual(info->ii_PredicateState, GetPerTupleExprContext(estate));
+}
+
+/* Inserts the entries of every posting into one index. */
+static void
+write_index(WriteJob *job, Relation index, IndexInfo *info)
+{
+	Relation rel = job->batch->posting.rel;
+	EState *estate = job->batch->estate;
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(rel), &TTSOpsVirtual);
+	MemoryContext outer = MemoryContextSwitchTo(job->scratch);
+	Datum values[INDEX_MAX_KEYS];
+	bool isnull[INDEX_MAX_KEYS];
+	int i;
+
+	for (i = 0; i < job->count; i++)
+	{
+		write_fill(slot, &job->items[i]);
+		slot->tts_tid = job->items[i].tid;
+		if (!write_index_wants(info, slot, estate))
+			continue;
+		FormIndexDatum(info, slot, estate, values, isnull);
+		index_insert(index, values, isnull, &slot->tts_tid, rel,
+					 index->rd_index->indisunique ? UNIQUE_CHECK_YES : UNIQUE_CHECK_NO, false,
+					 info);
+		if ((i & 63) == 63)
+			MemoryContextReset(job->scratch);
+	}
+	MemoryContextSwitchTo(outer);
+	MemoryContextReset(job->scratch);
+	ExecDropSingleTupleTableSlot(slot);
+}
+
+/* Inserts into the index of keys.  The account locks keep callers with one key and body apart; a
+ * caller with the same key and other accounts can still get here first, and its unique violation is
+ * told as what it is. */
+static void
+write_key_index(WriteJob *job, Relation index, IndexInfo *info)
 {
 	MemoryContext outer = CurrentMemoryContext;
 
 	PG_TRY();
 	{
-		up_insert_index_tuples(batch->posting.result, slot, batch->estate);
+		write_index(job, index, info);
 	}
 	PG_CATCH();
 	{
+		ErrorData *error;
+
 		MemoryContextSwitchTo(outer);
 		if (geterrcode() != ERRCODE_UNIQUE_VIOLATION)
 			PG_RE_THROW();
+		error = CopyErrorData();
 		FlushErrorState();
 		ereport(ERROR,
 				(errcode(ERRCODE_UP_IDEMPOTENCY),
 				 errmsg("idempotency key was used by a concurrent journal"),
-				 errdetail("Key \"%s\" of party " INT64_FORMAT ".", text_to_cstring(line->key),
-						   line->party),
+				 errdetail("%s", error->detail != NULL ? error->detail : error->message),
 				 errhint("Use a key of its own for every journal; the other caller committed.")));
 	}
 	PG_END_TRY();
 }
 
-/* Writes the buffered postings out. */
+/* Inserts the entries of every posting into every index, each in its own order where we know it, so
+ * that neighbours meet on one page. */
 static void
-write_flush(LedgerBatch *batch, WriteBuffer *buffer)
+write_indexes(WriteJob *job)
 {
-	CommandId cid = GetCurrentCommandId(true);
-	MemoryContext outer = MemoryContextSwitchTo(buffer->scratch);
+	ResultRelInfo *result = job->batch->posting.result;
 	int i;
 
-	if (buffer->used == 1)
-		table_tuple_insert(batch->posting.rel, buffer->slots[0], cid, 0, buffer->bulk);
-	else if (buffer->used > 1)
-		table_multi_insert(batch->posting.rel, buffer->slots, buffer->used, cid, 0, buffer->bulk);
-	for (i = 0; i < buffer->used; i++)
+	for (i = 0; i < result->ri_NumIndices; i++)
 	{
-		write_indexes(batch, buffer->slots[i], buffer->lines[i]);
-		if ((i & 63) == 63)
-			MemoryContextReset(GetPerTupleMemoryContext(batch->estate));
+		Relation index = result->ri_IndexRelationDescs[i];
+		IndexInfo *info = result->ri_IndexRelationInfo[i];
+
+		if (!info->ii_ReadyForInserts)
+			continue;
+		if (job->count > 1 && index == job->batch->posting.primary)
+			qsort(job->items, job->count, sizeof(WriteItem), write_compare_id);
+		else if (job->count > 1 && index == job->batch->key_index)
+			qsort(job->items, job->count, sizeof(WriteItem), write_compare_key);
+		if (index == job->batch->key_index)
+			write_key_index(job, index, info);
+		else
+			write_index(job, index, info);
 	}
-	MemoryContextSwitchTo(outer);
-	MemoryContextReset(buffer->scratch);
-	buffer->used = 0;
-}
-
-/* Appends one posting to the buffer. */
-static void
-write_add(LedgerBatch *batch, WriteBuffer *buffer, const LedgerJournal *journal, int number)
-{
-	const LedgerLine *line = &batch->lines[journal->first + number];
-
-	if (buffer->used == WRITE_CHUNK)
-		write_flush(batch, buffer);
-	if (buffer->used == buffer->made)
-		buffer->slots[buffer->made++] =
-			MakeSingleTupleTableSlot(RelationGetDescr(batch->posting.rel), &TTSOpsVirtual);
-	write_fill(buffer->slots[buffer->used], line, journal, number);
-	buffer->slots[buffer->used]->tts_tableOid = RelationGetRelid(batch->posting.rel);
-	buffer->lines[buffer->used++] = line;
 }
 
 /* Records an open hold. */
@@ -183,28 +325,19 @@ write_hold(LedgerBatch *batch, const LedgerJournal *journal)
 void
 ledger_journals_write(LedgerBatch *batch)
 {
-	WriteBuffer *buffer = palloc0(sizeof(WriteBuffer));
+	WriteJob job = {0};
 	int i;
-	int k;
 
-	buffer->bulk = batch->nlines > WRITE_CHUNK ? GetBulkInsertState() : NULL;
-	buffer->scratch =
-		AllocSetContextCreate(CurrentMemoryContext, "usdtpay postings", ALLOCSET_SMALL_SIZES);
-	for (i = 0; i < batch->njournals; i++)
-	{
-		if (batch->journals[i].status != LEDGER_CREATED)
-			continue;
-		for (k = 0; k < batch->journals[i].lines; k++)
-			write_add(batch, buffer, &batch->journals[i], k);
-	}
-	write_flush(batch, buffer);
+	job.batch = batch;
+	job.scratch =
+		AllocSetContextCreate(CurrentMemoryContext, "usdtpay postings", ALLOCSET_DEFAULT_SIZES);
+	write_list(&job);
+	write_heap(&job);
+	if (job.count > 0)
+		write_indexes(&job);
 	for (i = 0; i < batch->njournals; i++)
 		if (batch->journals[i].status == LEDGER_CREATED)
 			write_hold(batch, &batch->journals[i]);
-	for (i = 0; i < buffer->made; i++)
-		ExecDropSingleTupleTableSlot(buffer->slots[i]);
-	if (buffer->bulk != NULL)
-		FreeBulkInsertState(buffer->bulk);
-	MemoryContextDelete(buffer->scratch);
-	pfree(buffer);
+	pfree(job.items);
+	MemoryContextDelete(job.scratch);
 }

@@ -1,0 +1,5 @@
+-- Baseline of ledger_post.sql: one row, one commit.
+\set a random(0, 99999)
+\set m :a / 1000
+\set b :m * 1000 + (:a + random(1, 999)) % 1000
+INSERT INTO public.bench_row (party_id, key, debit, credit, amount) VALUES (1000 + :m, gen_random_uuid()::text, 1000000 + :a, 1000000 + :b, 5);

@@ -9,10 +9,8 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "access/skey.h"
 #include "access/xact.h"
 #include "executor/executor.h"
-#include "utils/fmgroids.h"
 
 #include "compat.h"
 #include "errors.h"
@@ -20,75 +18,67 @@
 
 #define ACCOUNT_NATTS 10
 
-/* Orders accounts by id, then by party: ids are unique over all parties, but a caller may name a
+/* One leg of a line, on its way to its account. */
+typedef struct AccountLeg
+{
+	int64 id;
+	int64 party;
+	int *index; /* the line's pointer into the account list */
+} AccountLeg;
+
+/* Orders legs by account id, then by party: ids are unique over all parties, but a caller may name a
  * wrong pair. */
 static int
-account_compare(const void *a, const void *b)
+account_leg_compare(const void *a, const void *b)
 {
-	const LedgerAccount *x = a;
-	const LedgerAccount *y = b;
+	const AccountLeg *x = a;
+	const AccountLeg *y = b;
 
 	if (x->id != y->id)
 		return x->id < y->id ? -1 : 1;
-	if (x->party != y->party)
-		return x->party < y->party ? -1 : 1;
-	return 0;
+	return (x->party > y->party) - (x->party < y->party);
 }
 
-/* Returns the index of an account in the sorted list. */
-static int
-account_index(const LedgerBatch *batch, int64 party, int64 id)
+/* Lists both legs of every line in locking order. */
+static AccountLeg *
+account_legs(LedgerBatch *batch)
 {
-	LedgerAccount wanted;
-	const LedgerAccount *found;
-
-	wanted.party = party;
-	wanted.id = id;
-	found =
-		bsearch(&wanted, batch->accounts, batch->naccounts, sizeof(LedgerAccount), account_compare);
-	Assert(found != NULL);
-	return (int) (found - batch->accounts);
-}
-
-/* Removes neighbours that are equal. */
-static void
-accounts_unique(LedgerBatch *batch)
-{
-	int kept = 0;
+	AccountLeg *legs = palloc(sizeof(AccountLeg) * 2 * (Size) batch->nlines);
 	int i;
 
-	for (i = 1; i < batch->naccounts; i++)
-		if (account_compare(&batch->accounts[kept], &batch->accounts[i]) != 0)
-			batch->accounts[++kept] = batch->accounts[i];
-	batch->naccounts = kept + 1;
+	for (i = 0; i < batch->nlines; i++)
+	{
+		LedgerLine *line = &batch->lines[i];
+
+		legs[2 * i].id = line->debit;
+		legs[2 * i].index = &line->debit_index;
+		legs[2 * i + 1].id = line->credit;
+		legs[2 * i + 1].index = &line->credit_index;
+		legs[2 * i].party = legs[2 * i + 1].party = line->party;
+	}
+	qsort(legs, 2 * (Size) batch->nlines, sizeof(AccountLeg), account_leg_compare);
+	return legs;
 }
 
 /* Lists the accounts of the batch once each, in locking order, and points every line at its two. */
 void
 ledger_accounts_collect(LedgerBatch *batch)
 {
+	AccountLeg *legs = account_legs(batch);
 	int i;
 
 	batch->accounts = palloc0(sizeof(LedgerAccount) * 2 * (Size) batch->nlines);
-	batch->naccounts = 2 * batch->nlines;
-	for (i = 0; i < batch->nlines; i++)
+	batch->naccounts = 0;
+	for (i = 0; i < 2 * batch->nlines; i++)
 	{
-		const LedgerLine *line = &batch->lines[i];
-
-		batch->accounts[2 * i].party = line->party;
-		batch->accounts[2 * i].id = line->debit;
-		batch->accounts[2 * i + 1].party = line->party;
-		batch->accounts[2 * i + 1].id = line->credit;
+		if (i == 0 || account_leg_compare(&legs[i - 1], &legs[i]) != 0)
+		{
+			batch->accounts[batch->naccounts].party = legs[i].party;
+			batch->accounts[batch->naccounts++].id = legs[i].id;
+		}
+		*legs[i].index = batch->naccounts - 1;
 	}
-	qsort(batch->accounts, batch->naccounts, sizeof(LedgerAccount), account_compare);
-	accounts_unique(batch);
-	for (i = 0; i < batch->nlines; i++)
-	{
-		LedgerLine *line = &batch->lines[i];
-
-		line->debit_index = account_index(batch, line->party, line->debit);
-		line->credit_index = account_index(batch, line->party, line->credit);
-	}
+	pfree(legs);
 }
 
 /* Copies a row version into the account. */
@@ -110,14 +100,9 @@ account_take(LedgerAccount *account, TupleTableSlot *slot)
 
 /* Fetches the account's row through the primary key.  Returns false when there is none. */
 static bool
-account_fetch(IndexScanDesc scan, const LedgerAccount *account, TupleTableSlot *slot)
+account_fetch(LedgerProbe *probe, const LedgerAccount *account, TupleTableSlot *slot)
 {
-	ScanKeyData keys[2];
-
-	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(account->party));
-	ScanKeyInit(&keys[1], 2, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(account->id));
-	index_rescan(scan, keys, 2, NULL, 0);
-	return index_getnext_slot(scan, ForwardScanDirection, slot);
+	return ledger_probe(probe, account->party, Int64GetDatum(account->id), slot);
 }
 
 /* Tells whether somebody else is changing the row, or did so after our snapshot: an update of the
@@ -136,8 +121,7 @@ bool
 ledger_accounts_read(LedgerBatch *batch)
 {
 	TupleTableSlot *slot = table_slot_create(batch->account.rel, NULL);
-	IndexScanDesc scan =
-		up_index_beginscan(batch->account.rel, batch->account.primary, batch->snapshot, 2);
+	LedgerProbe probe = ledger_probe_begin(batch, &batch->account, batch->account.primary);
 	bool contended = false;
 	int i;
 
@@ -146,12 +130,12 @@ ledger_accounts_read(LedgerBatch *batch)
 		LedgerAccount *account = &batch->accounts[i];
 
 		account->found = false;
-		if (!account_fetch(scan, account, slot))
+		if (!account_fetch(&probe, account, slot))
 			continue;
 		contended |= account_contended(slot);
 		account_take(account, slot);
 	}
-	index_endscan(scan);
+	index_endscan(probe.scan);
 	ExecDropSingleTupleTableSlot(slot);
 	return contended;
 }
@@ -191,8 +175,7 @@ ledger_accounts_lock(LedgerBatch *batch)
 {
 	TupleTableSlot *seen = table_slot_create(batch->account.rel, NULL);
 	TupleTableSlot *locked = table_slot_create(batch->account.rel, NULL);
-	IndexScanDesc scan =
-		up_index_beginscan(batch->account.rel, batch->account.primary, batch->snapshot, 2);
+	LedgerProbe probe = ledger_probe_begin(batch, &batch->account, batch->account.primary);
 	int i;
 
 	for (i = 0; i < batch->naccounts; i++)
@@ -201,12 +184,12 @@ ledger_accounts_lock(LedgerBatch *batch)
 
 		if (account->owned)
 			continue;
-		account->found = account_fetch(scan, account, seen);
+		account->found = account_fetch(&probe, account, seen);
 		if (account->found)
 			account_lock(batch, account, seen->tts_tid, locked);
 		ExecClearTuple(locked);
 	}
-	index_endscan(scan);
+	index_endscan(probe.scan);
 	ExecDropSingleTupleTableSlot(locked);
 	ExecDropSingleTupleTableSlot(seen);
 }

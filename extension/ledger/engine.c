@@ -11,16 +11,10 @@
 
 #include "ledger/ledger.h"
 
-/* Lets go of the snapshot and of the scan that stands on it. */
+/* Lets go of the snapshot. */
 static void
 snapshot_drop(LedgerBatch *batch)
 {
-	if (batch->key_scan != NULL)
-	{
-		index_endscan(batch->key_scan);
-		ExecDropSingleTupleTableSlot(batch->key_slot);
-		batch->key_scan = NULL;
-	}
 	if (batch->snapshot != NULL)
 		UnregisterSnapshot(batch->snapshot);
 	batch->snapshot = NULL;

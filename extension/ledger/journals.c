@@ -27,23 +27,51 @@ enum
 	POSTING_HOLD = 13,
 };
 
+/* Opens a probe of a two-column index whose first column is the party. */
+LedgerProbe
+ledger_probe_begin(const LedgerBatch *batch, const LedgerTable *table, Relation index)
+{
+	bool text_key = index == batch->key_index;
+	LedgerProbe probe;
+
+	probe.scan = up_index_beginscan(table->rel, index, batch->snapshot, 2);
+	ScanKeyInit(&probe.keys[0], 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(0));
+	ScanKeyEntryInitialize(&probe.keys[1], 0, 2, BTEqualStrategyNumber, InvalidOid,
+						   text_key ? C_COLLATION_OID : InvalidOid, text_key ? F_TEXTEQ : F_INT8EQ,
+						   Int64GetDatum(0));
+	return probe;
+}
+
+/* Fetches the row of one index key into the slot.  Returns false when there is none. */
+bool
+ledger_probe(LedgerProbe *probe, int64 party, Datum value, TupleTableSlot *slot)
+{
+	probe->keys[0].sk_argument = Int64GetDatum(party);
+	probe->keys[1].sk_argument = value;
+	index_rescan(probe->scan, probe->keys, 2, NULL, 0);
+	return index_getnext_slot(probe->scan, ForwardScanDirection, slot);
+}
+
+/* The same for a single key. */
+bool
+ledger_probe_once(const LedgerBatch *batch, const LedgerTable *table, Relation index, int64 party,
+				  Datum value, TupleTableSlot *slot)
+{
+	LedgerProbe probe = ledger_probe_begin(batch, table, index);
+	bool found = ledger_probe(&probe, party, value, slot);
+
+	if (found)
+		slot_getallattrs(slot);
+	index_endscan(probe.scan);
+	return found;
+}
+
 /* Fetches a posting by its id into the slot.  Returns false when there is none. */
 static bool
 posting_fetch(LedgerBatch *batch, int64 party, int64 posting, TupleTableSlot *slot)
 {
-	IndexScanDesc scan =
-		up_index_beginscan(batch->posting.rel, batch->posting.primary, batch->snapshot, 2);
-	ScanKeyData keys[2];
-	bool found;
-
-	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(party));
-	ScanKeyInit(&keys[1], 2, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(posting));
-	index_rescan(scan, keys, 2, NULL, 0);
-	found = index_getnext_slot(scan, ForwardScanDirection, slot);
-	if (found)
-		slot_getallattrs(slot);
-	index_endscan(scan);
-	return found;
+	return ledger_probe_once(batch, &batch->posting, batch->posting.primary, party,
+							 Int64GetDatum(posting), slot);
 }
 
 /* Tells whether a stored posting is the one the line asks for. */
@@ -59,60 +87,39 @@ posting_matches(TupleTableSlot *slot, const LedgerLine *line)
 		   DatumGetChar(slot->tts_values[POSTING_PHASE]) == line->phase && hold == line->hold;
 }
 
-/* Looks the key up.  Returns false when it is free; else the first posting is in key_slot. */
+/* Compares the journal that starts with the posting in the slot with the one asked for.  Reuses
+ * the slot. */
 static bool
-journal_probe(LedgerBatch *batch, const LedgerLine *line)
-{
-	ScanKeyData keys[2];
-
-	if (batch->key_scan == NULL)
-	{
-		batch->key_scan =
-			up_index_beginscan(batch->posting.rel, batch->key_index, batch->snapshot, 2);
-		batch->key_slot = table_slot_create(batch->posting.rel, NULL);
-	}
-	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(line->party));
-	ScanKeyEntryInitialize(&keys[1], 0, 2, BTEqualStrategyNumber, InvalidOid, C_COLLATION_OID,
-						   F_TEXTEQ, PointerGetDatum(line->key));
-	index_rescan(batch->key_scan, keys, 2, NULL, 0);
-	if (!index_getnext_slot(batch->key_scan, ForwardScanDirection, batch->key_slot))
-		return false;
-	slot_getallattrs(batch->key_slot);
-	return true;
-}
-
-/* Compares the journal that starts with the posting in key_slot with the one asked for. */
-static bool
-journal_matches(LedgerBatch *batch, const LedgerJournal *journal, int64 first)
+journal_matches(LedgerBatch *batch, const LedgerJournal *journal, TupleTableSlot *slot)
 {
 	const LedgerLine *lines = &batch->lines[journal->first];
-	TupleTableSlot *slot;
+	int64 first = DatumGetInt64(slot->tts_values[POSTING_ID]);
 	bool same = true;
 	int i;
 
-	if (DatumGetInt16(batch->key_slot->tts_values[POSTING_LINES]) != journal->lines)
+	if (DatumGetInt16(slot->tts_values[POSTING_LINES]) != journal->lines)
 		return false;
-	if (!posting_matches(batch->key_slot, &lines[0]))
+	if (!posting_matches(slot, &lines[0]))
 		return false;
-	slot = table_slot_create(batch->posting.rel, NULL);
 	for (i = 1; same && i < journal->lines; i++)
 		same = posting_fetch(batch, lines[i].party, first + i, slot) &&
 			   posting_matches(slot, &lines[i]);
-	ExecDropSingleTupleTableSlot(slot);
 	return same;
 }
 
 /* Looks up what one journal's key stands for.  Out: taken, and the number of an equal journal. */
 static void
-journal_find(LedgerBatch *batch, LedgerJournal *journal)
+journal_find(LedgerBatch *batch, LedgerProbe *probe, LedgerJournal *journal, TupleTableSlot *slot)
 {
+	const LedgerLine *line = &batch->lines[journal->first];
 	int64 first;
 
 	journal->taken = LEDGER_CREATED;
-	if (!journal_probe(batch, &batch->lines[journal->first]))
+	if (!ledger_probe(probe, line->party, PointerGetDatum(line->key), slot))
 		return;
-	first = DatumGetInt64(batch->key_slot->tts_values[POSTING_ID]);
-	journal->taken = journal_matches(batch, journal, first) ? LEDGER_EXISTS : LEDGER_MISMATCH;
+	slot_getallattrs(slot);
+	first = DatumGetInt64(slot->tts_values[POSTING_ID]);
+	journal->taken = journal_matches(batch, journal, slot) ? LEDGER_EXISTS : LEDGER_MISMATCH;
 	if (journal->taken == LEDGER_EXISTS)
 		journal->id = first / LEDGER_JOURNAL_LINES;
 }
@@ -136,6 +143,8 @@ void
 ledger_journals_find(LedgerBatch *batch)
 {
 	int *order = palloc(sizeof(int) * (Size) batch->njournals);
+	LedgerProbe probe = ledger_probe_begin(batch, &batch->posting, batch->key_index);
+	TupleTableSlot *slot = table_slot_create(batch->posting.rel, NULL);
 	int i;
 
 	for (i = 0; i < batch->njournals; i++)
@@ -150,8 +159,10 @@ ledger_journals_find(LedgerBatch *batch)
 		if (i > 0 && ledger_same_journal(&batch->lines[batch->journals[order[i - 1]].first],
 										 &batch->lines[journal->first]))
 			journal->earlier = order[i - 1];
-		journal_find(batch, journal);
+		journal_find(batch, &probe, journal, slot);
 	}
+	index_endscan(probe.scan);
+	ExecDropSingleTupleTableSlot(slot);
 	pfree(order);
 }
 
@@ -193,16 +204,9 @@ bool
 ledger_hold_resolved(LedgerBatch *batch, const LedgerLine *line)
 {
 	TupleTableSlot *slot = table_slot_create(batch->posting.rel, NULL);
-	IndexScanDesc scan =
-		up_index_beginscan(batch->posting.rel, batch->hold_index, batch->snapshot, 2);
-	ScanKeyData keys[2];
-	bool found;
+	bool found = ledger_probe_once(batch, &batch->posting, batch->hold_index, line->party,
+								   Int64GetDatum(line->hold), slot);
 
-	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(line->party));
-	ScanKeyInit(&keys[1], 2, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(line->hold));
-	index_rescan(scan, keys, 2, NULL, 0);
-	found = index_getnext_slot(scan, ForwardScanDirection, slot);
-	index_endscan(scan);
 	ExecDropSingleTupleTableSlot(slot);
 	return found;
 }

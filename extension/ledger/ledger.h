@@ -18,6 +18,7 @@
 #define USDTPAY_LEDGER_H
 
 #include "access/genam.h"
+#include "access/skey.h"
 #include "access/tableam.h"
 #include "nodes/execnodes.h"
 #include "utils/rel.h"
@@ -122,6 +123,13 @@ typedef struct LedgerTable
 	Relation primary; /* the primary key's index, one of result's */
 } LedgerTable;
 
+/* A repeated lookup in one of the two-column indexes (party, value). */
+typedef struct LedgerProbe
+{
+	IndexScanDesc scan;
+	ScanKeyData keys[2];
+} LedgerProbe;
+
 typedef struct LedgerBatch
 {
 	LedgerLine *lines;
@@ -140,9 +148,7 @@ typedef struct LedgerBatch
 	Relation key_index;
 	Relation hold_index;
 	Oid sequence;
-	Snapshot snapshot;      /* registered; no older than the account rows read */
-	IndexScanDesc key_scan; /* open while the snapshot is the one it started with */
-	TupleTableSlot *key_slot;
+	Snapshot snapshot; /* registered; no older than the account rows read */
 } LedgerBatch;
 
 /* batch.c */
@@ -171,6 +177,11 @@ extern bool ledger_accounts_store(LedgerBatch *batch);
 extern void ledger_rules_apply(LedgerBatch *batch);
 
 /* journals.c */
+extern LedgerProbe ledger_probe_begin(const LedgerBatch *batch, const LedgerTable *table,
+									  Relation index);
+extern bool ledger_probe(LedgerProbe *probe, int64 party, Datum value, TupleTableSlot *slot);
+extern bool ledger_probe_once(const LedgerBatch *batch, const LedgerTable *table, Relation index,
+							  int64 party, Datum value, TupleTableSlot *slot);
 extern void ledger_journals_find(LedgerBatch *batch);
 extern void ledger_holds_load(LedgerBatch *batch);
 extern bool ledger_hold_resolved(LedgerBatch *batch, const LedgerLine *line);

@@ -169,9 +169,22 @@ table_shut(LedgerTable *table)
 	table->rel = NULL;
 }
 
-/* Finds the unique index whose second column is the given one among the opened indexes. */
+/* Tells whether a predicate is exactly "column IS NOT NULL". */
+static bool
+table_predicate_is_not_null(List *predicate, AttrNumber column)
+{
+	const NullTest *test;
+
+	if (list_length(predicate) != 1)
+		return false;
+	test = (const NullTest *) linitial(predicate);
+	return IsA(test, NullTest) && test->nulltesttype == IS_NOT_NULL && IsA(test->arg, Var) &&
+		   ((const Var *) test->arg)->varattno == column;
+}
+
+/* Finds the unique index on (party_id, column) where column is not null among the opened indexes. */
 static Relation
-table_unique_on(const LedgerTable *table, AttrNumber second)
+table_unique_on(const LedgerTable *table, AttrNumber column)
 {
 	int i;
 
@@ -181,7 +194,9 @@ table_unique_on(const LedgerTable *table, AttrNumber second)
 		Form_pg_index form = index->rd_index;
 
 		if (form->indisunique && form->indisvalid && form->indnkeyatts == 2 &&
-			form->indkey.values[0] == 1 && form->indkey.values[1] == second)
+			form->indkey.values[0] == 1 && form->indkey.values[1] == column &&
+			table_predicate_is_not_null(table->result->ri_IndexRelationInfo[i]->ii_Predicate,
+										column))
 			return index;
 	}
 	return NULL;

@@ -5,13 +5,10 @@
 #include "postgres.h"
 
 #include "access/heapam.h"
-#include "access/skey.h"
 #include "access/xact.h"
 #include "catalog/index.h"
 #include "executor/executor.h"
-#include "nodes/primnodes.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 
 #include "compat.h"
 #include "errors.h"
@@ -162,23 +159,25 @@ write_compare_key(const void *a, const void *b)
 	return ledger_key_compare(((const WriteItem *) a)->line, ((const WriteItem *) b)->line);
 }
 
-/* Tells whether an index takes the row in the slot.  Our partial indexes say "column IS NOT NULL",
- * which needs no expression machinery. */
+/* Tells whether an index takes a posting.  Of our two partial indexes one holds keys, the other
+ * resolved holds; they say so themselves, but looking at the line saves making the row. */
 static bool
-write_index_wants(IndexInfo *info, TupleTableSlot *slot, EState *estate)
+write_index_wants(WriteJob *job, Relation index, IndexInfo *info, const WriteItem *item,
+				  TupleTableSlot *slot)
 {
-	NullTest *test;
-
-	if (info->ii_Predicate == NIL)
+	if (index == job->batch->key_index && item->number != 0)
+		return false;
+	if (index == job->batch->hold_index && item->line->hold == 0)
+		return false;
+	write_fill(slot, item);
+	slot->tts_tid = item->tid;
+	if (info->ii_Predicate == NIL || index == job->batch->key_index ||
+		index == job->batch->hold_index)
 		return true;
-	test = (NullTest *) linitial(info->ii_Predicate);
-	if (list_length(info->ii_Predicate) == 1 && IsA(test, NullTest) &&
-		test->nulltesttype == IS_NOT_NULL && IsA(test->arg, Var))
-		return !slot->tts_isnull[((Var *) test->arg)->varattno - 1];
 	if (info->ii_PredicateState == NULL)
-		info->ii_PredicateState = ExecPrepareQual(info->ii_Predicate, estate);
-	GetPerTupleExprContext(estate)->ecxt_scantuple = slot;
-	return ExecQual(info->ii_PredicateState, GetPerTupleExprContext(estate));
+		info->ii_PredicateState = ExecPrepareQual(info->ii_Predicate, job->batch->estate);
+	GetPerTupleExprContext(job->batch->estate)->ecxt_scantuple = slot;
+	return ExecQual(info->ii_PredicateState, GetPerTupleExprContext(job->batch->estate));
 }
 
 /* Inserts the entries of every posting into one index. */
@@ -195,9 +194,7 @@ write_index(WriteJob *job, Relation index, IndexInfo *info)
 
 	for (i = 0; i < job->count; i++)
 	{
-		write_fill(slot, &job->items[i]);
-		slot->tts_tid = job->items[i].tid;
-		if (!write_index_wants(info, slot, estate))
+		if (!write_index_wants(job, index, info, &job->items[i], slot))
 			continue;
 		FormIndexDatum(info, slot, estate, values, isnull);
 		index_insert(index, values, isnull, &slot->tts_tid, rel,
@@ -290,22 +287,16 @@ static void
 hold_close(LedgerBatch *batch, const LedgerLine *line)
 {
 	TupleTableSlot *slot = table_slot_create(batch->hold.rel, NULL);
-	IndexScanDesc scan =
-		up_index_beginscan(batch->hold.rel, batch->hold.primary, batch->snapshot, 2);
-	ScanKeyData keys[2];
 	TM_FailureData failure;
 
-	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(line->party));
-	ScanKeyInit(&keys[1], 2, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(line->hold));
-	index_rescan(scan, keys, 2, NULL, 0);
-	if (!index_getnext_slot(scan, ForwardScanDirection, slot) ||
+	if (!ledger_probe_once(batch, &batch->hold, batch->hold.primary, line->party,
+						   Int64GetDatum(line->hold), slot) ||
 		table_tuple_delete(batch->hold.rel, &slot->tts_tid, GetCurrentCommandId(true),
 						   batch->snapshot, InvalidSnapshot, true, &failure, false) != TM_Ok)
 		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("open hold is not listed"),
 						errdetail("Hold " INT64_FORMAT " of party " INT64_FORMAT ".", line->hold,
 								  line->party),
 						errhint("Run usdtpay.ledger_verify().")));
-	index_endscan(scan);
 	ExecDropSingleTupleTableSlot(slot);
 }
 

@@ -32,6 +32,7 @@ BEGIN
             WHERE x.tx_hash = r.tx_hash AND x.network_id = p_net.network_id AND x.token_id = r.token_id
             AND x.ordinal = r.ordinal AND x.party_id <> r.party_id AND x.state <> 'orphaned'
         )
+        ORDER BY r.number, r.log_index
         ON CONFLICT ON CONSTRAINT deposit_transfer_key DO UPDATE SET
             state = 'seen', route = excluded.route, order_id = excluded.order_id, amount = excluded.amount,
             log_index = excluded.log_index, block_number = excluded.block_number, block_time = excluded.block_time,

@@ -17,6 +17,7 @@ DECLARE
     v_cur usdtpay.chain_cursor := usdtpay_internal.chain_lock(v_net);
     v_blocks usdtpay_internal.chain_span;
     v_rows usdtpay_internal.chain_row[];
+    v_controls usdtpay.issuer_event[];
 BEGIN
     IF v_cur.halted_at IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'UP402',
@@ -37,7 +38,8 @@ BEGIN
                 HINT = 'Modes are tip, final and rescan.';
     END CASE;
     IF status = 'ok' THEN
-        v_rows := usdtpay_internal.chain_rows(v_net, v_cur, v_blocks, p_headers, p_logs, p_mode, p_cleared);
+        SELECT r.transfers, r.controls INTO v_rows, v_controls
+        FROM usdtpay_internal.chain_rows(v_net, v_cur, v_blocks, p_headers, p_logs, p_mode, p_cleared) AS r;
         IF p_mode = 'final' AND usdtpay_internal.chain_disagrees(v_net, v_blocks, v_rows) THEN
             status := 'disagree';
         END IF;
@@ -49,6 +51,7 @@ BEGIN
         IF p_mode = 'tip' THEN
             PERFORM usdtpay_internal.chain_extend(v_net, v_cur, v_blocks);
         END IF;
+        PERFORM usdtpay_internal.chain_controls(v_controls);
         deposits := usdtpay_internal.deposit_store(v_net, v_rows);
         IF p_mode = 'final' THEN
             UPDATE usdtpay.chain_cursor AS c SET
@@ -252,40 +255,57 @@ COMMENT ON FUNCTION usdtpay_internal.chain_logs(usdtpay.network, usdtpay.chain_c
 
 CREATE OR REPLACE FUNCTION usdtpay_internal.chain_rows(
     p_net usdtpay.network, p_cur usdtpay.chain_cursor, p_span usdtpay_internal.chain_span,
-    p_headers text, p_logs text, p_mode text, p_cleared bigint []
-) RETURNS usdtpay_internal.chain_row []
-LANGUAGE plpgsql
+    p_headers text, p_logs text, p_mode text, p_cleared bigint [],
+    OUT transfers usdtpay_internal.chain_row [], OUT controls usdtpay.issuer_event []
+)
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     v_above bigint := CASE WHEN p_mode = 'tip' THEN coalesce(p_cur.tip_number, -1) ELSE -1 END;
-    v_rows usdtpay_internal.chain_row[];
 BEGIN
     WITH log AS MATERIALIZED (
         SELECT l.*, t.token_id, t.asset_id, t.decimals
         FROM usdtpay_internal.chain_logs(p_net, p_cur, p_span, p_headers, p_logs, p_mode, p_cleared) AS l
         JOIN usdtpay.token AS t ON t.network_id = p_net.network_id AND t.contract = l.contract
         WHERE l.number > v_above
-    ), control AS (
-        INSERT INTO usdtpay.issuer_event AS e (
-            network_id, tx_hash, log_index, block_hash, block_number, block_time, token_id, kind, subject, amount_raw
-        )
-        SELECT p_net.network_id, l.tx_hash, l.log_index, l.block_hash, l.number, l.block_time, l.token_id, l.kind, l.subject, l.amount_raw
-        FROM log AS l WHERE l.kind <> 'transfer'
-        ON CONFLICT ON CONSTRAINT issuer_event_pkey DO UPDATE SET canonical = true WHERE NOT e.canonical
     )
-    SELECT array_agg(ROW(
-        l.number, l.block_hash, l.block_time, l.tx_hash, l.log_index, l.ordinal, l.token_id, l.asset_id, l.decimals,
-        l.sender, l.recipient, l.amount_raw, a.party_id, a.wallet_id, a.idx, a.order_id, a.customer_ref, a.custodial
-    )::usdtpay_internal.chain_row) INTO v_rows
-    FROM log AS l
-    JOIN usdtpay.address AS a ON a.raw = l.recipient AND a.family = p_net.family
-    WHERE l.kind = 'transfer' AND l.amount_raw > 0;
-    RETURN v_rows;
+    SELECT
+        (
+            SELECT array_agg(ROW(
+                l.number, l.block_hash, l.block_time, l.tx_hash, l.log_index, l.ordinal, l.token_id, l.asset_id, l.decimals,
+                l.sender, l.recipient, l.amount_raw, a.party_id, a.wallet_id, a.idx, a.order_id, a.customer_ref, a.custodial
+            )::usdtpay_internal.chain_row)
+            FROM log AS l
+            JOIN usdtpay.address AS a ON a.raw = l.recipient AND a.family = p_net.family
+            WHERE l.kind = 'transfer' AND l.amount_raw > 0
+        ),
+        (
+            SELECT array_agg(ROW(
+                p_net.network_id, l.tx_hash, l.log_index, l.block_hash, l.number, l.block_time, l.token_id, l.kind, l.subject,
+                l.amount_raw, true
+            )::usdtpay.issuer_event)
+            FROM log AS l WHERE l.kind <> 'transfer'
+        )
+    INTO transfers, controls;
 END;
 $$;
 COMMENT ON FUNCTION usdtpay_internal.chain_rows(usdtpay.network, usdtpay.chain_cursor, usdtpay_internal.chain_span, text, text, text, bigint []) IS
-'Validates a whole answer, stores the issuer''s control events and returns the Transfers to our addresses. Zero-value transfers are ignored (poisoning). Errors: UP400, UP404.';
+'Validates a whole answer and returns the Transfers to our addresses and what the issuer did. Zero-value transfers are ignored (poisoning). Errors: UP400, UP404.';
+
+CREATE OR REPLACE FUNCTION usdtpay_internal.chain_controls(p_controls usdtpay.issuer_event []) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF p_controls IS NULL THEN
+        RETURN;
+    END IF;
+    INSERT INTO usdtpay.issuer_event AS e SELECT c.* FROM unnest(p_controls) AS c
+    ON CONFLICT ON CONSTRAINT issuer_event_pkey DO UPDATE SET canonical = true WHERE NOT e.canonical;
+END;
+$$;
+COMMENT ON FUNCTION usdtpay_internal.chain_controls(usdtpay.issuer_event []) IS 'Stores what the issuer did, once.';
 
 CREATE OR REPLACE FUNCTION usdtpay_internal.chain_disagrees(
     p_net usdtpay.network, p_span usdtpay_internal.chain_span, p_rows usdtpay_internal.chain_row []

@@ -34,21 +34,26 @@ BEGIN
         )
         ORDER BY r.number, r.log_index
         ON CONFLICT ON CONSTRAINT deposit_transfer_key DO UPDATE SET
-            state = 'seen', route = excluded.route, order_id = excluded.order_id, amount = excluded.amount,
             log_index = excluded.log_index, block_number = excluded.block_number, block_time = excluded.block_time,
-            custodial = excluded.custodial, block_hash = excluded.block_hash, sender = excluded.sender,
-            recipient = excluded.recipient, amount_raw = excluded.amount_raw, dust_raw = excluded.dust_raw,
-            customer_ref = excluded.customer_ref
+            block_hash = excluded.block_hash, custodial = excluded.custodial, sender = excluded.sender,
+            recipient = excluded.recipient, amount = excluded.amount, amount_raw = excluded.amount_raw,
+            dust_raw = excluded.dust_raw, state = CASE d.state WHEN 'final' THEN d.state ELSE 'seen' END,
+            route = CASE d.state WHEN 'final' THEN d.route ELSE excluded.route END,
+            order_id = CASE d.state WHEN 'final' THEN d.order_id ELSE excluded.order_id END,
+            customer_ref = CASE d.state WHEN 'final' THEN d.customer_ref ELSE excluded.customer_ref END
         WHERE d.state = 'orphaned'
-        RETURNING d.party_id, d.deposit_id, d.order_id, d.route, d.customer_ref
+        -- credited, then reorganised below final: the same money again only gets its new place
+        OR d.state = 'final' AND d.block_hash <> excluded.block_hash
+        AND (d.sender, d.recipient, d.amount_raw, d.custodial) = (excluded.sender, excluded.recipient, excluded.amount_raw, excluded.custodial)
+        RETURNING d.party_id, d.deposit_id, d.order_id, d.route, d.customer_ref, d.state
     ), per_order AS (
         SELECT array_agg(o.party_id) AS parties, array_agg(o.order_id) AS orders
-        FROM (SELECT DISTINCT s.party_id, s.order_id FROM stored AS s WHERE s.order_id IS NOT NULL AND s.route = 'matched') AS o
+        FROM (SELECT DISTINCT s.party_id, s.order_id FROM stored AS s WHERE s.order_id IS NOT NULL AND s.route = 'matched' AND s.state = 'seen') AS o
     ), per_customer AS (
         SELECT array_agg(s.party_id) AS parties, array_agg(s.deposit_id) AS deposits
-        FROM stored AS s WHERE s.customer_ref IS NOT NULL AND s.route = 'matched'
+        FROM stored AS s WHERE s.customer_ref IS NOT NULL AND s.route = 'matched' AND s.state = 'seen'
     )
-    SELECT o.parties, o.orders, c.parties, c.deposits, (SELECT count(*) FROM stored)
+    SELECT o.parties, o.orders, c.parties, c.deposits, (SELECT count(*) FROM stored AS s WHERE s.state = 'seen')
     INTO v_parties, v_orders, v_customer_parties, v_customers, v_stored
     FROM per_order AS o, per_customer AS c;
     PERFORM usdtpay_internal.order_advance(v_parties, v_orders);

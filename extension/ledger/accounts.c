@@ -26,8 +26,8 @@ typedef struct AccountLeg
 	int *index; /* the line's pointer into the account list */
 } AccountLeg;
 
-/* Orders legs by account id, then by party: ids are unique over all parties, but a caller may name a
- * wrong pair. */
+/* Orders legs by account id, then by party: ids are unique over all parties, but a caller may name
+ * a wrong pair. */
 static int
 account_leg_compare(const void *a, const void *b)
 {

@@ -137,8 +137,8 @@ journal_compare(const void *a, const void *b, void *arg)
 	return order != 0 ? order : (x > y) - (x < y);
 }
 
-/* Looks up every journal's key, in the index's order: neighbours find its pages at hand.  Out: taken
- * and earlier of every journal. */
+/* Looks up every journal's key, in the index's order: neighbours find its pages at hand.  Out:
+ * taken and earlier of every journal. */
 void
 ledger_journals_find(LedgerBatch *batch)
 {

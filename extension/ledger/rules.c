@@ -206,8 +206,9 @@ rules_decide(LedgerBatch *batch, LedgerJournal *journal, LedgerTotals *saved)
 	return rules_apply_lines(batch, journal, saved);
 }
 
-/* Decides every journal in order, from the accounts' base totals.  Out: statuses, journal numbers, the
- * lines' after and prev values, the accounts' new totals.  Strict batches raise the first refusal. */
+/* Decides every journal in order, from the accounts' base totals.  Out: statuses, journal numbers,
+ * the lines' after and prev values, the accounts' new totals.  Strict batches raise the first
+ * refusal. */
 void
 ledger_rules_apply(LedgerBatch *batch)
 {

@@ -182,7 +182,8 @@ table_predicate_is_not_null(List *predicate, AttrNumber column)
 		   ((const Var *) test->arg)->varattno == column;
 }
 
-/* Finds the unique index on (party_id, column) where column is not null among the opened indexes. */
+/* Finds the unique index on (party_id, column) where column is not null among the opened
+ * indexes. */
 static Relation
 table_unique_on(const LedgerTable *table, AttrNumber column)
 {

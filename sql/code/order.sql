@@ -428,7 +428,8 @@ BEGIN
     IF v_debits IS NOT NULL THEN
         PERFORM usdtpay.ledger_post(
             p_order.party_id, 'resolution:' || p_resolution, v_debits,
-            array_fill(usdtpay.account_open(p_order.party_id, 'USDT', 'suspense'), ARRAY[cardinality(v_debits)]), v_amounts, 'adjust', 'order:' || p_order.order_id
+            array_fill(usdtpay.account_open(p_order.party_id, 'USDT', 'suspense'), ARRAY[cardinality(v_debits)]),
+            v_amounts, 'adjust', 'order:' || p_order.order_id
         );
     END IF;
 END;

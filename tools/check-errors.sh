@@ -10,7 +10,6 @@ cd "$USDTPAY_ROOT"
 mapfile -t c < <(project_files | grep -E '^(extension|workers)/.*\.[ch]$')
 mapfile -t sql < <(project_files | grep -E '^sql/.*\.sql$')
 # A statement is gathered until its semicolon.
-# shellcheck disable=SC2016
 gather='
 	FNR == 1 { buf = "" }
 	buf == "" && $0 ~ opens { buf = $0; at = FILENAME ":" FNR }

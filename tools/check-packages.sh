@@ -7,7 +7,6 @@ set -euo pipefail
 # shellcheck source=tools/env.sh
 . "$(dirname "$0")/env.sh"
 cd "$USDTPAY_ROOT"
-# shellcheck disable=SC2016
 node -e '
 	const { packages } = JSON.parse(require("fs").readFileSync("test/package-lock.json"))
 	const loose = Object.entries(packages).filter(([name, p]) =>

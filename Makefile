@@ -62,6 +62,10 @@ check-isolation: ## concurrency: isolation specs
 check-tap:      ## TAP tests on real clusters, a real node, a faulty network
 	@$(SUITE) tap
 
+chaos:          ## seeded rounds of kills, faults, reorgs; CHAOS_ROUNDS (200), CHAOS_SEED (1)
+	@tools/setup build test
+	@SUITE_SECONDS=$${SUITE_SECONDS:-14400} $(SUITE) chaos
+
 install-check:  ## what packagers rely on: staged install, uninstall, clean
 	@$(SUITE) install
 

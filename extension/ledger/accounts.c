@@ -8,7 +8,6 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "access/xact.h"
 #include "executor/executor.h"
 
@@ -105,39 +104,31 @@ account_fetch(LedgerProbe *probe, const LedgerAccount *account, TupleTableSlot *
 	return ledger_probe(probe, account->party, Int64GetDatum(account->id), slot);
 }
 
-/* Tells whether somebody else is changing the row, or did so after our snapshot: an update of the
- * version we see would wait or fail, so the caller had better lock first. */
-static bool
-account_contended(TupleTableSlot *slot)
-{
-	HeapTuple tuple = ((BufferHeapTupleTableSlot *) slot)->base.tuple;
-	uint16 infomask = tuple->t_data->t_infomask;
-
-	return !(infomask & HEAP_XMAX_INVALID) && !HEAP_XMAX_IS_LOCKED_ONLY(infomask);
-}
-
-/* Reads every account at the batch's snapshot.  Returns true when one of them is contended. */
+/* Reads every account, queueing for those that somebody is changing.  Returns false when one of them
+ * needs the row locks.  The rows are no newer than the batch's snapshot. */
 bool
 ledger_accounts_read(LedgerBatch *batch)
 {
 	TupleTableSlot *slot = table_slot_create(batch->account.rel, NULL);
-	LedgerProbe probe = ledger_probe_begin(batch, &batch->account, batch->account.primary);
-	bool contended = false;
+	bool ready = true;
 	int i;
 
-	for (i = 0; i < batch->naccounts; i++)
+	for (i = 0; ready && i < batch->naccounts; i++)
 	{
 		LedgerAccount *account = &batch->accounts[i];
 
-		account->found = false;
-		if (!account_fetch(&probe, account, slot))
-			continue;
-		contended |= account_contended(slot);
-		account_take(account, slot);
+		account->found = ledger_probe_once(batch, &batch->account, batch->account.primary,
+										   account->party, Int64GetDatum(account->id), slot);
+		if (account->found && !ledger_queue_free(slot))
+		{
+			ready = ledger_queue_wait(batch, account, slot);
+			account->found = !TTS_EMPTY(slot);
+		}
+		if (account->found)
+			account_take(account, slot);
 	}
-	index_endscan(probe.scan);
 	ExecDropSingleTupleTableSlot(slot);
-	return contended;
+	return ready;
 }
 
 /* Locks one row and takes its newest version, waiting for whoever changes it. */

@@ -51,7 +51,7 @@ engine_lock(LedgerBatch *batch)
 static void
 engine_settle(LedgerBatch *batch)
 {
-	if (engine_may_read(batch) && !ledger_accounts_read(batch))
+	if (engine_may_read(batch) && ledger_accounts_read(batch))
 	{
 		ledger_rules_apply(batch);
 		if (ledger_accounts_store(batch))
@@ -72,6 +72,7 @@ ledger_engine_run(LedgerBatch *batch)
 	ledger_holds_load(batch);
 	ledger_accounts_collect(batch);
 	engine_settle(batch);
+	ledger_queue_leave(batch);
 	ledger_journals_write(batch);
 	snapshot_drop(batch);
 	CommandCounterIncrement();

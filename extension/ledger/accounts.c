@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/xact.h"
 #include "executor/executor.h"
 
@@ -104,33 +105,6 @@ account_fetch(LedgerProbe *probe, const LedgerAccount *account, TupleTableSlot *
 	return ledger_probe(probe, account->party, Int64GetDatum(account->id), slot);
 }
 
-/* Reads every account, queueing for those that somebody is changing.  Returns false when one of them
- * needs the row locks.  The rows are no newer than the batch's snapshot. */
-bool
-ledger_accounts_read(LedgerBatch *batch)
-{
-	TupleTableSlot *slot = table_slot_create(batch->account.rel, NULL);
-	bool ready = true;
-	int i;
-
-	for (i = 0; ready && i < batch->naccounts; i++)
-	{
-		LedgerAccount *account = &batch->accounts[i];
-
-		account->found = ledger_probe_once(batch, &batch->account, batch->account.primary,
-										   account->party, Int64GetDatum(account->id), slot);
-		if (account->found && !ledger_queue_free(slot))
-		{
-			ready = ledger_queue_wait(batch, account, slot);
-			account->found = !TTS_EMPTY(slot);
-		}
-		if (account->found)
-			account_take(account, slot);
-	}
-	ExecDropSingleTupleTableSlot(slot);
-	return ready;
-}
-
 /* Locks one row and takes its newest version, waiting for whoever changes it. */
 static void
 account_lock(LedgerBatch *batch, LedgerAccount *account, ItemPointerData tid, TupleTableSlot *slot)
@@ -158,6 +132,46 @@ account_lock(LedgerBatch *batch, LedgerAccount *account, ItemPointerData tid, Tu
 							   account->party),
 					 errhint("Change account rows and post in separate statements.")));
 	}
+}
+
+/* Tells whether somebody else is changing the row version in the slot, or did so since: its update
+ * would have to wait or fail. */
+static bool
+account_contended(TupleTableSlot *slot)
+{
+	uint16 infomask = ((BufferHeapTupleTableSlot *) slot)->base.tuple->t_data->t_infomask;
+
+	return !(infomask & HEAP_XMAX_INVALID) && !HEAP_XMAX_IS_LOCKED_ONLY(infomask);
+}
+
+/* Reads every account.  When somebody is changing one of them, it and those before it are locked, in
+ * order; those after it are left to the update.  The rows are no newer than the batch's snapshot. */
+void
+ledger_accounts_read(LedgerBatch *batch)
+{
+	TupleTableSlot *slot = table_slot_create(batch->account.rel, NULL);
+	LedgerProbe probe = ledger_probe_begin(batch, &batch->account, batch->account.primary);
+	int locks = 0;
+	int i;
+
+	for (i = 0; i < batch->naccounts; i++)
+	{
+		LedgerAccount *account = &batch->accounts[i];
+
+		account->found = account_fetch(&probe, account, slot);
+		if (!account->found)
+			continue;
+		account_take(account, slot);
+		if (account_contended(slot))
+			locks = i + 1;
+	}
+	index_endscan(probe.scan);
+	for (i = 0; i < locks; i++)
+		if (batch->accounts[i].found)
+			account_lock(batch, &batch->accounts[i], batch->accounts[i].tid, slot);
+	ExecDropSingleTupleTableSlot(slot);
+	if (locks > 0)
+		ledger_snapshot_renew(batch);
 }
 
 /* Locks every account not yet owned, in order, and takes the newest versions. */

@@ -36,30 +36,23 @@ engine_may_read(const LedgerBatch *batch)
 	return batch->njournals == 1 && batch->strict && batch->lines[0].hold == 0;
 }
 
-/* Locks what is not owned yet and looks again: snapshot, keys and totals are then final. */
-static void
-engine_lock(LedgerBatch *batch)
-{
-	ledger_accounts_lock(batch);
-	ledger_snapshot_renew(batch);
-	ledger_rules_apply(batch);
-}
-
-/* Decides the batch and updates the accounts.  After a conflict the rows updated so far are ours;
- * one more pass under lock overwrites them with totals and a journal number drawn after the
- * lock. */
+/* Decides the batch and updates the accounts.  After a conflict the rows updated so far are ours; one
+ * more pass under lock overwrites them with totals and a journal number drawn after the lock. */
 static void
 engine_settle(LedgerBatch *batch)
 {
-	if (engine_may_read(batch) && ledger_accounts_read(batch))
+	if (engine_may_read(batch))
 	{
+		ledger_accounts_read(batch);
 		ledger_rules_apply(batch);
 		if (ledger_accounts_store(batch))
 			return;
 		CommandCounterIncrement();
 		ledger_snapshot_renew(batch);
 	}
-	engine_lock(batch);
+	ledger_accounts_lock(batch);
+	ledger_snapshot_renew(batch);
+	ledger_rules_apply(batch);
 	if (!ledger_accounts_store(batch))
 		elog(ERROR, "account changed under lock");
 }
@@ -72,7 +65,6 @@ ledger_engine_run(LedgerBatch *batch)
 	ledger_holds_load(batch);
 	ledger_accounts_collect(batch);
 	engine_settle(batch);
-	ledger_queue_leave(batch);
 	ledger_journals_write(batch);
 	snapshot_drop(batch);
 	CommandCounterIncrement();

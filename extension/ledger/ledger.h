@@ -110,8 +110,7 @@ typedef struct LedgerAccount
 	int32 asset;
 	int32 flags;
 	bool found;
-	bool owned;  /* locked or updated by us: nobody else can change it */
-	bool queued; /* we stand in its line, see queue.c */
+	bool owned; /* locked or updated by us: nobody else can change it */
 	LedgerTotals base;
 	LedgerTotals now;
 } LedgerAccount;
@@ -170,14 +169,9 @@ extern void ledger_snapshot_renew(LedgerBatch *batch);
 
 /* accounts.c */
 extern void ledger_accounts_collect(LedgerBatch *batch);
-extern bool ledger_accounts_read(LedgerBatch *batch);
+extern void ledger_accounts_read(LedgerBatch *batch);
 extern void ledger_accounts_lock(LedgerBatch *batch);
 extern bool ledger_accounts_store(LedgerBatch *batch);
-
-/* queue.c */
-extern bool ledger_queue_free(TupleTableSlot *slot);
-extern bool ledger_queue_wait(LedgerBatch *batch, LedgerAccount *account, TupleTableSlot *slot);
-extern void ledger_queue_leave(LedgerBatch *batch);
 
 /* rules.c */
 extern void ledger_rules_apply(LedgerBatch *batch);

@@ -84,13 +84,20 @@ usdtpay_rpc_free(UsdtpayRpc *rpc)
 	MemoryContextDelete(rpc->context);
 }
 
+/* Tells whether a question goes to a path, TRON's way, instead of being JSON-RPC. */
+static bool
+rpc_is_plain(const UsdtpayRpcCall *call)
+{
+	return call->method[0] == '/';
+}
+
 /* Writes the body: one object for one call, an array for several.  Ids count from 1. */
 static void
 rpc_body(const UsdtpayRpc *rpc, StringInfo body)
 {
 	int i;
 
-	if (rpc->path != NULL)
+	if (rpc_is_plain(&rpc->calls[0]))
 	{
 		appendStringInfoString(body, rpc->calls[0].params);
 		return;
@@ -139,6 +146,20 @@ rpc_pace(UsdtpayHttpPool *pool, UsdtpayProvider *provider)
 	}
 }
 
+/* Gives the address a question goes to. */
+static const char *
+rpc_url(const UsdtpayRpc *rpc)
+{
+	const char *base = rpc->provider->url;
+	size_t len = strlen(base);
+
+	if (!rpc_is_plain(&rpc->calls[0]))
+		return base;
+	while (len > 0 && base[len - 1] == '/')
+		len--;
+	return psprintf("%.*s%s", (int) len, base, rpc->calls[0].method);
+}
+
 /* Sends a question.  No transaction may be open. */
 void
 usdtpay_rpc_send(UsdtpayHttpPool *pool, UsdtpayRpc *rpc, int timeout_ms)
@@ -150,8 +171,7 @@ usdtpay_rpc_send(UsdtpayHttpPool *pool, UsdtpayRpc *rpc, int timeout_ms)
 	rpc_pace(pool, rpc->provider);
 	initStringInfo(&body);
 	rpc_body(rpc, &body);
-	request.url =
-		rpc->path == NULL ? rpc->provider->url : psprintf("%s%s", rpc->provider->url, rpc->path);
+	request.url = rpc_url(rpc);
 	request.headers = rpc_headers(rpc);
 	request.body = body.data;
 	request.body_len = body.len;
@@ -306,8 +326,9 @@ rpc_judge(UsdtpayRpc *rpc, const UsdtpayHttpAnswer *answer)
 		rpc->advice.verdict = USDTPAY_RPC_TRANSIENT;
 	if (rpc->advice.verdict != USDTPAY_RPC_OK)
 		return;
-	good = pg_verifymbstr(answer->body, (int) answer->body_len, true) &&
-		   (rpc->path != NULL ? rpc_read_plain(rpc, answer) : rpc_read_body(rpc, answer));
+	good =
+		pg_verifymbstr(answer->body, (int) answer->body_len, true) &&
+		(rpc_is_plain(&rpc->calls[0]) ? rpc_read_plain(rpc, answer) : rpc_read_body(rpc, answer));
 	if (!good)
 		rpc->advice = usdtpay_rpc_judge_status(answer->status);
 	/* A limit can hide behind a well-formed error of every call. */
@@ -399,6 +420,8 @@ rpc_batch_send(UsdtpayHttpPool *pool, UsdtpayRpcBatch *batch)
 	int at = 0;
 
 	batch->slice = Max(1, Min(batch->count, Min(usdtpay_rpc_batch, batch->provider->batch)));
+	if (batch->count > 0 && rpc_is_plain(&batch->calls[0]))
+		batch->slice = 1;
 	batch->rpc_count = (batch->count + batch->slice - 1) / batch->slice;
 	batch->rpcs = palloc0(sizeof(UsdtpayRpc *) * batch->rpc_count);
 	while (at < batch->count)

@@ -17,8 +17,8 @@
 
 typedef struct UsdtpayRpcCall
 {
-	const char *method;
-	const char *params;      /* a JSON array */
+	const char *method;      /* of JSON-RPC; or, beginning with a slash, a path: plain HTTP */
+	const char *params;      /* a JSON array; for a path, the body */
 	UsdtpaySlice result;     /* raw JSON; valid when advice says OK */
 	UsdtpayRpcAdvice advice; /* OK, or why not */
 	bool answered;
@@ -29,7 +29,6 @@ typedef struct UsdtpayRpc
 	MemoryContext context;
 	MemoryContextCallback on_reset;
 	UsdtpayProvider *provider;
-	const char *path; /* TRON: appended to the URL, calls[0].params is the body */
 	int capacity;
 	int count;
 	UsdtpayRpcCall *calls;

@@ -61,6 +61,29 @@ scanner_text_begin(StringInfo body)
 	body->data[body->len] = '\0';
 }
 
+/* Appends the elements of a JSON array to a list in the making.  Returns: false when the result
+ * is no array.  Out: count grows.  The list begins with its bracket. */
+bool
+scanner_append(StringInfo list, UsdtpaySlice array, int64 *count)
+{
+	UsdtpayJson j;
+	int64 before = *count;
+
+	usdtpay_json_init(&j, array.p, array.len);
+	if (!usdtpay_json_array(&j))
+		return false;
+	while (usdtpay_json_element(&j) && usdtpay_json_skip(&j, NULL))
+		(*count)++;
+	if (j.error != NULL)
+		return false;
+	if (*count == before)
+		return true;
+	if (list->data[list->len - 1] != '[')
+		appendStringInfoChar(list, ',');
+	appendBinaryStringInfo(list, array.p + 1, (int) array.len - 2);
+	return true;
+}
+
 /* Counts providers in a state. */
 static int
 scanner_count(const Scanner *s, UsdtpayProviderState state)

@@ -132,6 +132,7 @@ struct Scanner
 	TimestampTz served_at;
 	UsdtpayProvider *tip_provider; /* who gave the newest blocks: somebody else looks twice */
 	double logs_per_block;
+	double bytes_per_block;
 	int tip_retries;
 
 	/* duties */
@@ -172,6 +173,7 @@ extern void scanner_compare_heads(Scanner *s);
 /* scanner.c */
 extern void scanner_note(Scanner *s, const char *format, ...) pg_attribute_printf(2, 3);
 extern void scanner_text_begin(StringInfo body);
+extern bool scanner_append(StringInfo list, UsdtpaySlice array, int64 *count);
 extern TimestampTz scanner_after(int ms);
 
 extern const ScannerFamily scanner_evm;

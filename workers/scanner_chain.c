@@ -18,6 +18,8 @@
 #include "worker.h"
 
 #define CHAIN_LOGS_TARGET  5000
+#define CHAIN_BYTES_TARGET (6.0 * 1024 * 1024)
+#define CHAIN_FIRST_SPAN   5
 #define CHAIN_RETRY_MS     125
 #define CHAIN_RETRY_MAX_MS 10000
 #define CHAIN_AGAIN_MS     5000
@@ -32,22 +34,31 @@ chain_bit(const Scanner *s, const UsdtpayProvider *p)
 	return UINT64CONST(1) << (p - s->providers);
 }
 
-/* Gives how many blocks to take at once so that the logs stay few. */
+/* Gives how many blocks to take at once so that logs and bytes stay few; what a block weighs is
+ * learnt, and until then little is asked for. */
 static int64
 chain_span_size(const Scanner *s, int64 most)
 {
-	double fit = s->logs_per_block > 0 ? CHAIN_LOGS_TARGET / s->logs_per_block : (double) most;
+	double fit = (double) most;
 
-	return Max(1, Min(most, (int64) Min(fit, 1e6)));
+	if (s->bytes_per_block <= 0)
+		return Min(most, CHAIN_FIRST_SPAN);
+	fit = Min(fit, CHAIN_BYTES_TARGET / s->bytes_per_block);
+	if (s->logs_per_block > 0)
+		fit = Min(fit, CHAIN_LOGS_TARGET / s->logs_per_block);
+	return Max(1, (int64) fit);
 }
 
-/* Learns how many logs a block has. */
+/* Learns what a block weighs: quickly when it is more than thought, slowly when less. */
 static void
 chain_learn(Scanner *s, const ScannerSpan *span)
 {
-	double seen = (double) span->log_count / (double) (span->to - span->from + 1);
+	double blocks = (double) (span->to - span->from + 1);
+	double logs = (double) span->log_count / blocks;
+	double bytes = (double) (span->headers.len + span->logs.len) / blocks;
 
-	s->logs_per_block = 0.8 * s->logs_per_block + 0.2 * seen;
+	s->logs_per_block = Max(logs, 0.9 * s->logs_per_block + 0.1 * logs);
+	s->bytes_per_block = Max(bytes, 0.9 * s->bytes_per_block + 0.1 * bytes);
 }
 
 /* Asks elsewhere whether the suspect blocks hold logs.  Out: lied, when they do.

@@ -155,10 +155,7 @@ db_read_network(Scanner *s)
 	s->code = MemoryContextStrdup(s->config_context,
 								  SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1));
 	family = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2);
-	if (strcmp(family, "evm") != 0)
-		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-						errmsg("networks of family \"%s\" are not scanned yet", family)));
-	s->family = &scanner_evm;
+	s->family = strcmp(family, "tron") == 0 ? &scanner_tron : &scanner_evm;
 	s->chain_id = db_int64(0, 3, 0);
 	s->block_ms = DatumGetInt32(db_value(0, 4, &isnull));
 	s->poll_ms = DatumGetInt32(db_value(0, 5, &isnull));

@@ -296,29 +296,6 @@ evm_filter(const Scanner *s, StringInfo out)
 	appendStringInfoString(out, "]]");
 }
 
-/* Appends the elements of a JSON array to a list in the making.  Returns: false when the result
- * is no array.  Out: count grows. */
-static bool
-evm_append(StringInfo list, UsdtpaySlice array, int64 *count)
-{
-	UsdtpayJson j;
-	int64 before = *count;
-
-	usdtpay_json_init(&j, array.p, array.len);
-	if (!usdtpay_json_array(&j))
-		return false;
-	while (usdtpay_json_element(&j) && usdtpay_json_skip(&j, NULL))
-		(*count)++;
-	if (j.error != NULL)
-		return false;
-	if (*count == before)
-		return true;
-	if (before > 0)
-		appendStringInfoChar(list, ',');
-	appendBinaryStringInfo(list, array.p + 1, (int) array.len - 2);
-	return true;
-}
-
 /* Tells whether a log is one the filter would have given. */
 static bool
 evm_is_ours(const Scanner *s, const UsdtpayLog *log)
@@ -365,8 +342,9 @@ evm_append_receipt(Scanner *s, UsdtpayJson *j, StringInfo list, int64 *count)
 				return false;
 			if (!evm_is_ours(s, &log.log))
 				continue;
-			if ((*count)++ > 0)
+			if (list->data[list->len - 1] != '[')
 				appendStringInfoChar(list, ',');
+			(*count)++;
 			appendBinaryStringInfo(list, raw.p, (int) raw.len);
 		}
 	}
@@ -455,7 +433,7 @@ evm_logs(Scanner *s, UsdtpayProvider *p, ScannerSpan *span)
 		{
 			int len = span->logs.len;
 
-			if (!evm_append(&span->logs, call.result, &span->log_count))
+			if (!scanner_append(&span->logs, call.result, &span->log_count))
 				return USDTPAY_RPC_INVALID;
 			if (!usdtpay_rpc_is_cap(span->log_count - before))
 			{
@@ -466,6 +444,7 @@ evm_logs(Scanner *s, UsdtpayProvider *p, ScannerSpan *span)
 			}
 			/* A round number of logs may be all the node gives: ask for less. */
 			span->logs.len = len;
+			span->logs.data[len] = '\0';
 			span->log_count = before;
 			call.advice = cut;
 			verdict = USDTPAY_RPC_RANGE;
@@ -493,7 +472,7 @@ evm_fetch_head(Scanner *s, UsdtpayProvider *p, ScannerSpan *span)
 						   evm_timeout(p, 1), &call);
 	if (verdict != USDTPAY_RPC_OK)
 		return verdict;
-	if (!evm_append(&span->logs, call.result, &span->log_count))
+	if (!scanner_append(&span->logs, call.result, &span->log_count))
 		return USDTPAY_RPC_INVALID;
 	if (usdtpay_rpc_is_cap(span->log_count))
 		return USDTPAY_RPC_RANGE;
@@ -615,6 +594,7 @@ evm_has_logs(Scanner *s, UsdtpayProvider *p, int64 number, bool *out)
 	int64 count = 0;
 
 	initStringInfo(&list);
+	appendStringInfoChar(&list, '[');
 	if (!p->no_receipts)
 		verdict = evm_receipts(s, p, number, &list, &count);
 	if (verdict == USDTPAY_RPC_UNSUPPORTED)
@@ -624,7 +604,7 @@ evm_has_logs(Scanner *s, UsdtpayProvider *p, int64 number, bool *out)
 						 psprintf("\"fromBlock\":\"0x" EVM_HEX "\",\"toBlock\":\"0x" EVM_HEX "\"",
 								  number, number),
 						 usdtpay_rpc_timeout, &call);
-		if (verdict == USDTPAY_RPC_OK && !evm_append(&list, call.result, &count))
+		if (verdict == USDTPAY_RPC_OK && !scanner_append(&list, call.result, &count))
 			verdict = USDTPAY_RPC_INVALID;
 	}
 	*out = count > 0;

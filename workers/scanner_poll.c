@@ -254,7 +254,8 @@ poll_serve(Scanner *s)
 	/* When even the slowest node is above, it is the chain that made haste. */
 	if (served == 0)
 		served = usdtpay_head_served(heads, n, spread, 0);
-	if (served > 0)
+	/* The clock runs from the last step, so that what was implausible becomes plausible. */
+	if (served > 0 && served != s->served)
 	{
 		s->served = served;
 		s->served_at = now;

@@ -69,6 +69,10 @@ chaos:          ## seeded rounds of kills, faults, reorgs; CHAOS_ROUNDS (200), C
 install-check:  ## what packagers rely on: staged install, uninstall, clean
 	@$(SUITE) install
 
+bench:          ## the figures with their baselines; BENCH="chapter..." for some
+	@tools/setup build test
+	@tools/world test/bench/run
+
 fuzz:           ## every fuzz target for FUZZ_SECONDS (5)
 	@tools/setup build lint
 	@tools/world make -s -C test/fuzz check

@@ -1,0 +1,135 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: PostgreSQL
+#
+# Sourced by run: one function per chapter, and what the chapters share.
+
+XPUB=xpub6BosfCnifzxcFwrSzQiqu2DBVTshkCXacvNsWGYJVVhhawA7d4R5WSWGFNbi8Aw6ZRc1brxMyWMzG3DSSSSoekkudhUd9yLb6qx39T9nMdj
+USDT_EVM=0xdAC17F958D2ee523a2206206994597C13D831ec7
+DATABASES=
+
+# database NAME: makes it unless it is there.  plain is what a young shop has; million is the same
+# with a million old orders and watched addresses.
+database() {
+	case " $DATABASES " in *" $1 "*) return ;; esac
+	case $1 in
+		plain)
+			createdb -T template0 plain
+			query plain 'CREATE EXTENSION usdtpay'
+			query plain 'SELECT usdtpay.roles_setup()' >/dev/null
+			query plain 'CREATE ROLE bench_shop LOGIN; GRANT usdtpay_merchant TO bench_shop'
+			script plain ledger_setup.sql >/dev/null
+			script plain setup.sql >/dev/null
+			;;
+		million)
+			database plain
+			createdb -T plain million
+			script million million.sql
+			;;
+	esac
+	query "$1" CHECKPOINT
+	DATABASES="$DATABASES $1"
+}
+
+# databases: makes those a figure is taken in.
+databases() {
+	database plain
+	if [ "$BENCH_MILLION" != 0 ]; then database million; fi
+}
+
+# million NAME LABEL UNIT: the figure of a contestant in database million, its baseline the one in
+# database plain.
+million() {
+	if [ "$BENCH_MILLION" != 0 ]; then compare "$1_million" "$2.million" "$3" "$2.plain"; fi
+}
+
+# contestants LABEL COMMAND...: one per database; %s in the command stands for its name.
+contestants() {
+	local db
+	for db in $DATABASES; do
+		# shellcheck disable=SC2059
+		printf "%s.%s ${*:2}\n" "$1" "$db" "$db"
+	done
+}
+
+chapter_derive() {
+	database plain
+	race "derive script plain derive.sql -v xpub=$XPUB -v count=10000" \
+		"ethers node_script derive.mjs $XPUB"
+	compare derive derive addresses/s/core ethers
+}
+
+chapter_evm() {
+	local file=$CLUSTER/logs.json count=40000 call
+	database plain
+	node_script evm.mjs make $count "$file"
+	call="-v file=$file -v function=evm_transfers -v token=$USDT_EVM -v count=$count"
+	race "transfers script plain transfers.sql $call" \
+		"viem node_script evm.mjs read $file"
+	compare evm_transfers transfers logs/s/core viem
+}
+
+chapter_tron() { :; }
+
+chapter_ledger() {
+	local clients list
+	databases
+	for clients in 1 4 16; do
+		mapfile -t list < <(contestants post "rate %s postgres $clients ledger_post.sql")
+		race "${list[@]}" "plpgsql rate plain postgres $clients ledger_post_plpgsql.sql" \
+			"insert rate plain postgres $clients ledger_post_insert.sql"
+		compare "ledger_post_${clients}_vs_plpgsql" post.plain postings/s plpgsql
+		compare "ledger_post_${clients}_vs_insert" post.plain postings/s insert
+		million "ledger_post_$clients" post postings/s
+	done
+	mapfile -t list < <(contestants hot "rate %s postgres 16 ledger_hot.sql")
+	race "${list[@]}" "plpgsql rate plain postgres 16 ledger_hot_plpgsql.sql"
+	compare ledger_hot_16_vs_plpgsql hot.plain postings/s plpgsql
+	million ledger_hot_16 hot postings/s
+	mapfile -t list < <(contestants batch "batch %s ledger_batch.sql")
+	race "${list[@]}" "sql batch plain ledger_batch_sql.sql" "bare batch plain ledger_batch_bare.sql"
+	compare ledger_batch_vs_sql batch.plain postings/s sql
+	compare ledger_batch_vs_bare batch.plain postings/s bare
+	million ledger_batch batch postings/s
+}
+
+# batch DATABASE FILE: postings per second of a script that posts 10,000.
+batch() {
+	local tps
+	tps=$(rate "$1" postgres 1 "$2")
+	awk -v tps="$tps" 'BEGIN { print tps * 10000 }'
+}
+
+chapter_order() {
+	local clients list
+	databases
+	for clients in 1 4 16; do
+		mapfile -t list < <(contestants create "rate %s bench_shop $clients order_create.sql")
+		race "${list[@]}" "insert rate plain bench_shop $clients order_insert.sql"
+		compare "order_create_$clients" create.plain orders/s insert
+		million "order_create_$clients" create orders/s
+	done
+}
+
+# settle DATABASE: seconds that one block with 10,000 deposits takes.
+settle() {
+	local run=$RANDOM$RANDOM
+	script "$1" settle_make.sql -v "run=$run" -v orders=10000
+	script "$1" settle.sql -v "run=$run" -v orders=10000
+	printf '%s\n' "$run" >"$RESULTS/settled.$1"
+}
+
+settle_sql() { # settle_sql DATABASE: the same rows as were settled last, as plain sets
+	script "$1" settle_sql.sql -v "run=$(cat "$RESULTS/settled.$1")"
+}
+
+# A turn takes many seconds, most of them to make the orders: three do.
+chapter_settle() {
+	local list
+	databases
+	mapfile -t list < <(contestants settle "settle %s")
+	BENCH_RUNS=$((BENCH_RUNS < 3 ? BENCH_RUNS : 3)) race "${list[@]}" "sql settle_sql plain"
+	compare settle_10000 settle.plain s sql
+	million settle_10000 settle s
+}
+
+chapter_workers() { :; }

@@ -160,16 +160,16 @@ SELECT is(usdtpay_internal.order_next('underpaid', 10, 0, 0)::text, 'underpaid',
 UPDATE usdtpay.payment_order SET state = 'canceled' WHERE state NOT IN ('canceled');
 SELECT sim.buy('e1', p_expires_in => '60 seconds'), sim.buy('e2', p_expires_in => '61 seconds');
 SELECT is(usdtpay.order_expire(), 0, 'nothing expires before the chain was looked at');
-SELECT sim.grow('{}', 61);
+SELECT sim.grow('{}', 61) \gset quiet_
 SELECT is((SELECT tip_number FROM usdtpay.chain_cursor), 1060::bigint, 'the chain stands at the last moment of e1');
 SELECT is(usdtpay.order_expire(), 0, 'which is in time');
-SELECT sim.grow();
+SELECT sim.grow() \gset quiet_
 SELECT is(usdtpay.order_expire(), 1, 'a second later it is over');
 SELECT is(sim.order('e1') || ', ' || sim.order('e2'), 'expired 10/0/0, pending 10/0/0', 'for e1 only');
 SELECT is(usdtpay.order_expire(), 0, 'once');
 SELECT is(sim.events('order', sim.id('e1')), 'order.expired', 'and that is told');
 SELECT sim.refuses(format('SELECT usdtpay.order_cancel(%s, ''shop'')', sim.id('e1')), 'UP201', 'what ended cannot be cancelled');
-SELECT sim.grow('{}', 100);
+SELECT sim.grow('{}', 100) \gset quiet_
 SELECT sim.buy('e3', p_expires_in => '2 seconds'), sim.buy('e4', p_expires_in => '2 seconds'), sim.buy('e5', p_expires_in => '3 seconds');
 SELECT is(usdtpay.order_expire(NULL), 1, 'the limit is at least one');
 SELECT is(usdtpay.order_expire(0), 1, 'also when it is 0');
@@ -182,13 +182,13 @@ UPDATE usdtpay.network SET enabled = true WHERE code = 'slow';
 SELECT sim.buy('t1', p_expires_in => '60 seconds'), sim.buy('t2', p_expires_in => '60 seconds', p_networks => '{dev}'), sim.buy('t3', p_expires_in => '60 seconds', p_networks => '{slow}');
 SELECT is(usdtpay.order_expire(), 1, 'a network never looked at holds the orders that may be paid on it');
 SELECT is(sim.order('t1') || ', ' || sim.order('t2'), 'pending 10/0/0, expired 10/0/0', 'and only those');
-SELECT sim.grow('{}', 61, 'slow');
+SELECT sim.grow('{}', 61, 'slow') \gset quiet_
 SELECT is(usdtpay.order_expire(), 0, 'a network that is behind too');
 UPDATE usdtpay.network SET enabled = false WHERE code = 'slow';
 SELECT is(usdtpay.order_expire(), 1, 'a disabled one is left out');
 SELECT is(sim.order('t1') || ', ' || sim.order('t3'), 'expired 10/0/0, pending 10/0/0', 'but an order that has no other waits for it');
 UPDATE usdtpay.network SET enabled = true WHERE code = 'slow';
-SELECT sim.grow('{}', 1, 'slow');
+SELECT sim.grow('{}', 1, 'slow') \gset quiet_
 SELECT is(usdtpay.order_expire(), 1, 'until it is back and past');
 SELECT is(sim.order('t3'), 'expired 10/0/0', 'then it expires');
 UPDATE usdtpay.network SET enabled = false WHERE code = 'slow';

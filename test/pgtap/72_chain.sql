@@ -73,7 +73,7 @@ SELECT is(pg_temp.ingest('tip', 1005, 1006, jsonb_build_array(sim.transfer(1005,
 SELECT is(sim.order('r1') || ', ' || sim.order('r3'), 'pending 10/0/0, confirming 10/10/0', 'pays another order');
 SELECT is(sim.dep_id('r1'), :d1::bigint, 'and is the same deposit');
 -- double reorganisation back to the first fork
-SELECT sim.rewind(1004, p_fork => 'a');
+SELECT sim.rewind(1004, p_fork => 'a') \gset quiet_
 SELECT is(pg_temp.ingest('tip', 1005, 1008, jsonb_build_array(sim.transfer(1005, 0, :'r1', 10000000, 'r1'), sim.transfer(1007, 0, :'r2', 10000000, 'r2'), sim.transfer(1007, 4, :'r3', 10000000, 'r3'))),
     'ok 4 3 3 1008 999', 'back to the first fork');
 SELECT is((SELECT array_agg(number ORDER BY number) FROM usdtpay.chain_block WHERE canonical AND number > 1004 AND hash = sim.hash('a', number)), ARRAY[1005, 1006, 1007, 1008]::bigint[], 'its headers are canonical again');
@@ -133,7 +133,7 @@ SELECT is((SELECT string_agg(kind || ' ' || block_number, ',') FROM usdtpay.issu
 SELECT is(sim.finalize(1010, jsonb_build_array(pg_temp.control(1010, 0, '0x6985a02210a168e66602d3235cb6db0e70f92b3ba4d376a33c0f3d9434bff625', '0x', 'pause', 'd')), 'd'), 'ok', 'the second look');
 SELECT is((SELECT count(*)::integer FROM usdtpay.issuer_alert), 1, 'tells nothing twice');
 -- a second look that disagrees stores nothing, not even a control event
-SELECT pg_temp.ingest('tip', 1011, 1011, jsonb_build_array(sim.transfer(1011, 0, :'r1', 20000, 'late1', 'd')), 'd');
+SELECT pg_temp.ingest('tip', 1011, 1011, jsonb_build_array(sim.transfer(1011, 0, :'r1', 20000, 'late1', 'd')), 'd') \gset quiet_
 SELECT is(sim.finalize(1011, jsonb_build_array(pg_temp.control(1011, 0, '0x7805862f689e2f13df9f062ff482ad3ad112aca9e0847911ed832e158c525b33', '0x', 'unpause', 'd')), 'd'), 'disagree', 'a liar');
 SELECT is((SELECT count(*)::integer FROM usdtpay.issuer_event WHERE kind = 'unpause'), 0, 'is not believed about the issuer');
 SELECT is(sim.finalize(1011, jsonb_build_array(sim.transfer(1011, 0, :'r1', 20000, 'late1', 'd')), 'd'), 'ok', 'the truth is');

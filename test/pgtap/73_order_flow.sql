@@ -5,7 +5,7 @@ SELECT no_plan();
 \ir lib/order.sql
 SELECT usdtpay.roles_setup();
 SELECT sim.setup();
-SELECT sim.grow();
+SELECT sim.grow() \gset quiet_
 
 -- the plain case
 SELECT sim.buy('plain');
@@ -14,7 +14,7 @@ SELECT is(sim.order('plain'), 'confirming 10/10/0', 'enough is seen: confirming'
 SELECT is(sim.dep('plain'), 'seen matched 10', 'the deposit is seen');
 SELECT is((SELECT state FROM usdtpay.deposit_status WHERE deposit_id = sim.dep_id('plain')), 'seen', 'in the newest block');
 SELECT is((SELECT confirmations FROM usdtpay.deposit_status WHERE deposit_id = sim.dep_id('plain')), 1::bigint, 'with one confirmation');
-SELECT sim.grow();
+SELECT sim.grow() \gset quiet_
 SELECT is((SELECT state FROM usdtpay.deposit_status WHERE deposit_id = sim.dep_id('plain')), 'confirming', 'confirming once a block stands on top');
 SELECT is((SELECT count(*)::integer FROM usdtpay.posting), 0, 'nothing is posted before finality');
 SELECT sim.refuses(format('SELECT usdtpay.order_cancel(%s, ''shop'')', sim.id('plain')), 'UP201', 'an order with money cannot be cancelled');
@@ -30,20 +30,20 @@ SELECT is((SELECT jsonb_array_length(d.payload::jsonb #> '{data,deposits}') FROM
 
 -- partial payments
 SELECT sim.buy('part');
-SELECT sim.grow(ARRAY[sim.send(sim.addr('part'), 4000000, 'part1')]);
+SELECT sim.grow(ARRAY[sim.send(sim.addr('part'), 4000000, 'part1')]) \gset quiet_
 SELECT is(sim.order('part'), 'partially_paid 10/4/0', 'some is seen: partially paid');
-SELECT sim.settle();
+SELECT sim.settle() \gset quiet_
 SELECT is(sim.order('part') || ' ' || sim.bal('pending'), 'partially_paid 10/4/4 4', 'it waits in pending');
-SELECT sim.grow(ARRAY[sim.send(sim.addr('part'), 6000000, 'part2')]);
+SELECT sim.grow(ARRAY[sim.send(sim.addr('part'), 6000000, 'part2')]) \gset quiet_
 SELECT is(sim.order('part'), 'confirming 10/10/4 multiple', 'the rest is seen');
-SELECT sim.settle();
+SELECT sim.settle() \gset quiet_
 SELECT is(sim.order('part') || ' ' || sim.bal('pending') || ' ' || sim.bal('available'), 'paid 10/10/10 multiple 0 20', 'and final');
 SELECT is(sim.events('order', sim.id('part')), 'order.partially_paid order.confirming order.paid', 'told step by step');
 
 -- straight to paid: seen and final at once, as a rescan does
 SELECT sim.buy('straight');
-SELECT sim.grow();
-SELECT sim.settle();
+SELECT sim.grow() \gset quiet_
+SELECT sim.settle() \gset quiet_
 SELECT is((usdtpay.chain_ingest('dev', jsonb_build_array(sim.block(c.tip_number) || jsonb_build_object('transactions', sim.txs(l, c.tip_number)))::text, sim.place(l)::text, 'rescan')).status, 'ok', 'a rescan finds a payment')
 FROM usdtpay.chain_cursor AS c, LATERAL (SELECT jsonb_build_array(sim.transfer(c.tip_number, 0, sim.addr('straight'), 10000000, 'straight')) AS l) AS x;
 SELECT is(sim.order('straight'), 'paid 10/10/10', 'which makes a pending order paid');
@@ -51,7 +51,7 @@ SELECT is(sim.events('order', sim.id('straight')), 'order.confirming order.paid'
 
 -- overpaid: accept
 SELECT sim.buy('over');
-SELECT sim.paid(sim.send(sim.addr('over'), 12000000, 'over'));
+SELECT sim.paid(sim.send(sim.addr('over'), 12000000, 'over')) \gset quiet_
 SELECT is(sim.order('over'), 'paid 10/12/12 overpaid', 'too much is overpaid');
 SELECT is((SELECT excess FROM usdtpay.order_status WHERE reference = 'over'), 2.000000, 'the excess is known');
 SELECT is(sim.events('order', sim.id('over')), 'order.confirming order.paid order.overpaid', 'and told');
@@ -61,14 +61,14 @@ SELECT is(sim.bal('available'), 42::numeric, 'accept: all of it is available');
 SELECT usdtpay.merchant_set(p_overpay_tolerance => 1, p_overpay_policy => 'hold', p_party => 'shop');
 SELECT usdtpay.merchant_fee_set('shop', 100);
 SELECT sim.buy('tol'), sim.buy('hold');
-SELECT sim.paid(sim.send(sim.addr('tol'), 11000000, 'tol1'));
+SELECT sim.paid(sim.send(sim.addr('tol'), 11000000, 'tol1')) \gset quiet_
 SELECT is(sim.order('tol') || ' ' || sim.bal('available') || ' ' || sim.bal('suspense') || ' ' || sim.bal('fee'), 'paid 10/11/11 52.89 0 0.11', 'within the tolerance nothing is held');
-SELECT sim.paid(sim.send(sim.addr('tol'), 500000, 'tol2'));
+SELECT sim.paid(sim.send(sim.addr('tol'), 500000, 'tol2')) \gset quiet_
 SELECT is(sim.order('tol') || ' ' || sim.bal('available') || ' ' || sim.bal('suspense') || ' ' || sim.bal('fee'), 'paid 10/11.5/11.5 overpaid,multiple 52.89 0.5 0.11', 'beyond it what comes on top is held');
 SELECT is(sim.events('order', sim.id('tol')), 'order.confirming order.paid order.overpaid', 'a payment after paid is told when it overpays');
-SELECT sim.paid(sim.send(sim.addr('hold'), 15000000, 'hold'));
+SELECT sim.paid(sim.send(sim.addr('hold'), 15000000, 'hold')) \gset quiet_
 SELECT is(sim.order('hold') || ' ' || sim.bal('available') || ' ' || sim.bal('suspense') || ' ' || sim.bal('fee'), 'paid 10/15/15 overpaid 62.79 5.5 0.21', 'hold: available gets what was due, less the fee; suspense the rest');
-SELECT sim.paid(sim.send(sim.addr('hold'), 1000000, 'hold2'));
+SELECT sim.paid(sim.send(sim.addr('hold'), 1000000, 'hold2')) \gset quiet_
 SELECT is(sim.bal('available') || ' ' || sim.bal('suspense') || ' ' || sim.bal('pending'), '62.79 6.5 0', 'and everything after');
 SELECT usdtpay.merchant_set(p_overpay_tolerance => 0, p_overpay_policy => 'accept', p_party => 'shop');
 SELECT usdtpay.merchant_fee_set('shop', 0);
@@ -78,7 +78,7 @@ SELECT sim.sound();
 SELECT usdtpay.merchant_set(p_underpay_tolerance => 0.5, p_party => 'shop');
 SELECT sim.buy('short'), sim.buy('short2');
 SELECT usdtpay.merchant_set(p_underpay_tolerance => 0, p_party => 'shop');
-SELECT sim.paid(sim.send(sim.addr('short'), 9500000, 'short'), sim.send(sim.addr('short2'), 9499999, 'short2'));
+SELECT sim.paid(sim.send(sim.addr('short'), 9500000, 'short'), sim.send(sim.addr('short2'), 9499999, 'short2')) \gset quiet_
 SELECT is(sim.order('short') || ', ' || sim.order('short2'), 'paid 10/9.5/9.5, partially_paid 10/9.499999/9.499999', 'the tolerance is exact');
 SELECT is(sim.bal('available'), 72.29, 'what arrived is available');
 
@@ -86,10 +86,10 @@ SELECT is(sim.bal('available'), 72.29, 'what arrived is available');
 SELECT usdtpay.merchant_set(p_underpay_tolerance => 100, p_party => 'shop');
 SELECT sim.buy('generous', 1);
 SELECT usdtpay.merchant_set(p_underpay_tolerance => 0, p_party => 'shop');
-SELECT sim.grow();
-SELECT sim.settle();
+SELECT sim.grow() \gset quiet_
+SELECT sim.settle() \gset quiet_
 SELECT is(sim.order('generous'), 'pending 1/0/0', 'nothing is not enough');
-SELECT sim.paid(sim.send(sim.addr('generous'), 10000, 'generous'));
+SELECT sim.paid(sim.send(sim.addr('generous'), 10000, 'generous')) \gset quiet_
 SELECT is(sim.order('generous'), 'paid 1/0.01/0.01', 'a little is');
 
 -- expired, then paid late
@@ -101,11 +101,11 @@ CREATE FUNCTION pg_temp.expire(VARIADIC p_references text[]) RETURNS text LANGUA
 $$;
 SELECT sim.buy('late'), sim.buy('late_part'), sim.buy('late_intime');
 SELECT is(pg_temp.expire('late', 'late_part'), '2', 'two orders expire');
-SELECT sim.paid(sim.send(sim.addr('late'), 10000000, 'late'), sim.send(sim.addr('late_part'), 3000000, 'late_part1'));
+SELECT sim.paid(sim.send(sim.addr('late'), 10000000, 'late'), sim.send(sim.addr('late_part'), 3000000, 'late_part1')) \gset quiet_
 SELECT is(sim.order('late'), 'paid 10/10/10 late', 'auto: a late payment pays');
 SELECT is(sim.events('order', sim.id('late')), 'order.expired order.paid', 'straight from expired');
 SELECT is(sim.order('late_part'), 'underpaid 10/3/3 late', 'a late part makes it underpaid');
-SELECT sim.paid(sim.send(sim.addr('late_part'), 7000000, 'late_part2'));
+SELECT sim.paid(sim.send(sim.addr('late_part'), 7000000, 'late_part2')) \gset quiet_
 SELECT is(sim.order('late_part'), 'paid 10/10/10 late,multiple', 'until the rest comes');
 SELECT is(sim.events('order', sim.id('late_part')), 'order.expired order.underpaid order.paid', 'told');
 
@@ -113,11 +113,11 @@ SELECT is(sim.events('order', sim.id('late_part')), 'order.expired order.underpa
 SELECT usdtpay.merchant_set(p_late_policy => 'review', p_party => 'shop');
 SELECT sim.buy('found');
 SELECT usdtpay.merchant_set(p_late_policy => 'auto', p_party => 'shop');
-SELECT sim.grow();
+SELECT sim.grow() \gset quiet_
 SELECT tip_number AS missed FROM usdtpay.chain_cursor \gset
-SELECT sim.grow('{}', 3);
+SELECT sim.grow('{}', 3) \gset quiet_
 SELECT pg_temp.expire('found');
-SELECT sim.settle();
+SELECT sim.settle() \gset quiet_
 SELECT is(sim.order('found'), 'expired 10/0/0', 'an order expired');
 SELECT is((usdtpay.chain_ingest('dev', jsonb_build_array(sim.block(:missed) || jsonb_build_object('transactions', sim.txs(l, :missed)))::text, sim.place(l)::text, 'rescan')).deposits, 1, 'a rescan finds what was missed')
 FROM (SELECT jsonb_build_array(sim.transfer(:missed, 0, sim.addr('found'), 10000000, 'found')) AS l) AS x;
@@ -126,11 +126,11 @@ SELECT sim.sound();
 
 -- partially paid, then the time is over: underpaid; the merchant takes it, or the rest comes
 SELECT sim.buy('under1'), sim.buy('under2'), sim.buy('inflight');
-SELECT sim.paid(sim.send(sim.addr('under1'), 6000000, 'under1'), sim.send(sim.addr('under2'), 6000000, 'under2'));
-SELECT sim.grow(ARRAY[sim.send(sim.addr('inflight'), 5000000, 'inflight')]);
+SELECT sim.paid(sim.send(sim.addr('under1'), 6000000, 'under1'), sim.send(sim.addr('under2'), 6000000, 'under2')) \gset quiet_
+SELECT sim.grow(ARRAY[sim.send(sim.addr('inflight'), 5000000, 'inflight')]) \gset quiet_
 SELECT is(pg_temp.expire('under1', 'under2', 'inflight'), '2', 'money in flight holds expiry');
 SELECT is(sim.order('under1') || ', ' || sim.order('inflight'), 'underpaid 10/6/6, partially_paid 10/5/0', 'the others are underpaid');
-SELECT sim.settle();
+SELECT sim.settle() \gset quiet_
 SELECT is(usdtpay.order_expire(), 1, 'when it is final the time is over');
 SELECT is(sim.order('inflight'), 'underpaid 10/5/5 late', 'for it too');
 SELECT sim.bal('available') AS before \gset
@@ -148,15 +148,15 @@ FROM (VALUES
     ('''k3'', ' || sim.id('under2') || ', '''', ''shop''', 'UP000'), ('''k3'', NULL, ''r'', ''shop''', 'UP200'), ('''k3'', 0, ''r'', ''shop''', 'UP200'),
     ('''k3'', ' || sim.id('under2') || ', ''r''', 'UP100'), ('''k3'', ' || sim.id('late_intime') || ', ''r'', ''shop''', 'UP201')
 ) AS v (a, b);
-SELECT sim.paid(sim.send(sim.addr('under2'), 4000000, 'under2b'));
+SELECT sim.paid(sim.send(sim.addr('under2'), 4000000, 'under2b')) \gset quiet_
 SELECT is(sim.order('under2'), 'paid 10/10/10 late,multiple', 'the rest pays an underpaid order');
 
 -- cancelled, and paid all the same
 SELECT sim.buy('cancel'), sim.buy('cancel_part');
 SELECT usdtpay.order_cancel(sim.id('cancel'), 'shop'), usdtpay.order_cancel(sim.id('cancel_part'), 'shop');
-SELECT sim.grow(ARRAY[sim.send(sim.addr('cancel'), 10000000, 'cancel'), sim.send(sim.addr('cancel_part'), 1000000, 'cancel_part')]);
+SELECT sim.grow(ARRAY[sim.send(sim.addr('cancel'), 10000000, 'cancel'), sim.send(sim.addr('cancel_part'), 1000000, 'cancel_part')]) \gset quiet_
 SELECT is(sim.order('cancel'), 'canceled 10/10/0', 'a cancelled order stays cancelled while its money is in flight');
-SELECT sim.settle();
+SELECT sim.settle() \gset quiet_
 SELECT is(sim.order('cancel') || ', ' || sim.order('cancel_part'), 'paid 10/10/10, underpaid 10/1/1', 'auto: final money pays it; a part makes it underpaid, so that somebody can take it');
 SELECT is(usdtpay.order_settle_underpaid('k4', sim.id('cancel_part'), 'take it', 'shop'), 'paid', 'the merchant does');
 SELECT is(sim.bal('pending'), (SELECT sum(final - settled) / 1000000.0 FROM usdtpay.payment_order), 'nothing hides in pending');
@@ -167,7 +167,7 @@ SELECT sim.buy('aside_canceled');
 SELECT usdtpay.merchant_set(p_late_policy => 'auto', p_party => 'shop');
 SELECT pg_temp.expire('aside_review', 'aside_refund'), usdtpay.order_cancel(sim.id('aside_canceled'), 'shop');
 SELECT sim.bal('suspense') AS before \gset
-SELECT sim.paid(sim.send(sim.addr('aside_review'), 10000000, 'ar'), sim.send(sim.addr('aside_refund'), 10000000, 'af'), sim.send(sim.addr('aside_canceled'), 10000000, 'ac'));
+SELECT sim.paid(sim.send(sim.addr('aside_review'), 10000000, 'ar'), sim.send(sim.addr('aside_refund'), 10000000, 'af'), sim.send(sim.addr('aside_canceled'), 10000000, 'ac')) \gset quiet_
 SELECT is(sim.dep('ar') || ', ' || sim.dep('af') || ', ' || sim.dep('ac'), 'final late 10, final late 10, final late 10', 'review and refund put late money aside');
 SELECT is(sim.order('aside_review') || ', ' || sim.order('aside_canceled'), 'expired 10/0/0, canceled 10/0/0', 'the orders stay as they are');
 SELECT is(sim.bal('suspense') - :before, 30::numeric, 'it waits in suspense');
@@ -179,7 +179,7 @@ SELECT is(sim.bal('suspense') - :before, 20::numeric, 'out of suspense');
 SELECT sim.sound();
 
 -- payments after paid
-SELECT sim.paid(sim.send(sim.addr('plain'), 1000000, 'again'));
+SELECT sim.paid(sim.send(sim.addr('plain'), 1000000, 'again')) \gset quiet_
 SELECT is(sim.order('plain'), 'paid 10/11/11 overpaid,multiple', 'a payment after paid is an excess');
 SELECT is(sim.events('order', sim.id('plain')), 'order.confirming order.paid order.overpaid', 'told as such');
 
@@ -187,7 +187,7 @@ SELECT is(sim.events('order', sim.id('plain')), 'order.confirming order.paid ord
 SELECT usdtpay.merchant_fee_set('shop', 250);
 SELECT sim.buy('rev');
 SELECT usdtpay.merchant_fee_set('shop', 0);
-SELECT sim.paid(sim.send(sim.addr('rev'), 10000000, 'rev'));
+SELECT sim.paid(sim.send(sim.addr('rev'), 10000000, 'rev')) \gset quiet_
 SELECT sim.bal('available') AS available, sim.bal('fee') AS fee, sim.bal('suspense') AS suspense \gset
 SELECT sim.refuses(format('SELECT usdtpay.order_reverse(%s)', a), b, format('order_reverse(%s) is refused with %s', left(a, 60), b))
 FROM (VALUES
@@ -203,22 +203,22 @@ SELECT is(usdtpay.order_reverse('v1', sim.id('rev'), 'stolen', 'shop'), 'reverse
 SELECT is((sim.bal('suspense') - :suspense), 10::numeric, 'really');
 SELECT sim.refuses(format('SELECT usdtpay.order_reverse(''v2'', %s, ''again'', ''shop'')', sim.id('rev')), 'UP201', 'nor does another one');
 SELECT is(sim.events('order', sim.id('rev')), 'order.confirming order.paid order.reversed', 'told once');
-SELECT sim.paid(sim.send(sim.addr('rev'), 3000000, 'rev2'));
+SELECT sim.paid(sim.send(sim.addr('rev'), 3000000, 'rev2')) \gset quiet_
 SELECT is(sim.dep('rev2') || ', ' || sim.order('rev'), 'final late 3, reversed 10/10/10 manual', 'what comes after a reversal is put aside');
 SELECT sim.refuses(format('SELECT usdtpay.deposit_assign(''v3'', %s, %s, ''r'', ''shop'')', sim.dep_id('rev2'), sim.id('rev')), 'UP201', 'and cannot be assigned to it');
 SELECT is(usdtpay.order_reverse('v4', sim.id('hold'), 'overpaid one', 'shop'), 'reversed', 'an overpaid order with a held excess can be reversed');
 SELECT sim.sound();
 -- money that was in flight when the order was reversed
 SELECT sim.buy('rev3');
-SELECT sim.paid(sim.send(sim.addr('rev3'), 10000000, 'rev3'));
-SELECT sim.grow(ARRAY[sim.send(sim.addr('rev3'), 2000000, 'rev3b')]);
+SELECT sim.paid(sim.send(sim.addr('rev3'), 10000000, 'rev3')) \gset quiet_
+SELECT sim.grow(ARRAY[sim.send(sim.addr('rev3'), 2000000, 'rev3b')]) \gset quiet_
 SELECT usdtpay.order_reverse('v5', sim.id('rev3'), 'r', 'shop');
-SELECT sim.settle();
+SELECT sim.settle() \gset quiet_
 SELECT is(sim.dep('rev3b') || ', ' || sim.order('rev3'), 'final late 2, reversed 10/10/10 manual', 'money in flight at a reversal is put aside as well');
 SELECT sim.sound();
 -- spent money cannot be taken back
 SELECT sim.buy('rev4', 1000000);
-SELECT sim.paid(sim.send(sim.addr('rev4'), 1000000000000, 'rev4'));
+SELECT sim.paid(sim.send(sim.addr('rev4'), 1000000000000, 'rev4')) \gset quiet_
 SELECT usdtpay.ledger_post(p.party_id, 'spend', ARRAY[usdtpay.account_open(p.party_id, 'USDT', 'available')], ARRAY[usdtpay.account_open(p.party_id, 'USDT', 'escrow')],
     ARRAY[(sim.bal('available') * 1000000)::bigint], 'adjust', 'test') FROM usdtpay.party AS p WHERE code = 'shop';
 SELECT sim.refuses(format('SELECT usdtpay.order_reverse(''v6'', %s, ''r'', ''shop'')', sim.id('rev4')), 'UP300', 'what the merchant has spent cannot be reversed');
@@ -226,8 +226,8 @@ SELECT sim.refuses(format('SELECT usdtpay.order_reverse(''v6'', %s, ''r'', ''sho
 -- reorganisations
 SELECT sim.buy('ro1'), sim.buy('ro2');
 SELECT tip_number AS base FROM usdtpay.chain_cursor \gset
-SELECT sim.grow(ARRAY[sim.send(sim.addr('ro1'), 10000000, 'ro1'), sim.send(sim.addr('ro2'), 4000000, 'ro2')]);
-SELECT sim.grow(ARRAY[sim.send(sim.addr('ro2'), 6000000, 'ro2b')]);
+SELECT sim.grow(ARRAY[sim.send(sim.addr('ro1'), 10000000, 'ro1'), sim.send(sim.addr('ro2'), 4000000, 'ro2')]) \gset quiet_
+SELECT sim.grow(ARRAY[sim.send(sim.addr('ro2'), 6000000, 'ro2b')]) \gset quiet_
 SELECT is(sim.order('ro1') || ', ' || sim.order('ro2'), 'confirming 10/10/0, confirming 10/10/0 multiple', 'two orders are confirming');
 SELECT is(sim.rewind(:base + 1), 'ok', 'the last block is gone');
 SELECT is(sim.order('ro2'), 'partially_paid 10/4/0', 'confirming goes back to partially paid');
@@ -235,9 +235,9 @@ SELECT is(sim.rewind(:base), 'ok', 'and the one before');
 SELECT is(sim.order('ro1') || ', ' || sim.order('ro2'), 'pending 10/0/0, pending 10/0/0', 'back to pending');
 SELECT is(sim.events('order', sim.id('ro2')), 'order.partially_paid order.confirming order.partially_paid order.pending', 'told');
 SELECT is(sim.dep('ro1'), 'orphaned matched 10', 'the deposit is orphaned');
-SELECT sim.grow(ARRAY[sim.send(sim.addr('ro1'), 10000000, 'ro1')], p_fork => 'b');
+SELECT sim.grow(ARRAY[sim.send(sim.addr('ro1'), 10000000, 'ro1')], p_fork => 'b') \gset quiet_
 SELECT is(sim.dep('ro1') || ', ' || sim.order('ro1'), 'seen matched 10, confirming 10/10/0', 'mined again it is the same deposit');
-SELECT sim.settle();
+SELECT sim.settle() \gset quiet_
 SELECT is(sim.order('ro1'), 'paid 10/10/10', 'and pays');
 SELECT sim.sound();
 
@@ -246,7 +246,7 @@ SELECT usdtpay.merchant_create('own', 'Own');
 SELECT usdtpay.merchant_fee_set('own', 100);
 SELECT usdtpay.wallet_add('w', 'xpub', 'evm', 'xpub661MyMwAqRbcFtXgS5sYJABqqG9YLmC4Q1Rdap9gSE8NqtwybGhePY2gZ29ESFjqJoCu1Rupje8YtGqsefD265TMg7usUDFdp6W1EGMcet8', p_party => 'own');
 SELECT sim.buy('self', p_party => 'own'), sim.buy('self_late', p_party => 'own');
-SELECT sim.paid(sim.send(sim.addr('self'), 12000000, 'self'), sim.send(sim.addr('self_late'), 1, 'self_dust'));
+SELECT sim.paid(sim.send(sim.addr('self'), 12000000, 'self'), sim.send(sim.addr('self_late'), 1, 'self_dust')) \gset quiet_
 SELECT is(sim.order('self'), 'paid 10/12/12 overpaid', 'an order on the merchant''s own wallet is paid');
 SELECT results_eq('SELECT account, balance FROM usdtpay.balance(''own'')', $$VALUES ('received'::text, 12.000001), ('self:dev', -12.000001)$$, 'and only noted: nothing is owed, no fee is taken');
 SELECT is(usdtpay.order_reverse('s1', sim.id('self'), 'r', 'own'), 'reversed', 'reversing it moves no money');

@@ -14,6 +14,7 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "parser/parse_func.h"
+#include "storage/latch.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -27,6 +28,9 @@
 #include "session.h"
 
 PG_FUNCTION_INFO_V1(usdtpay_hook_call);
+
+static TimeoutId hook_timer = MAX_TIMEOUTS; /* ours, once a hook has run */
+static bool hook_timed_out;                 /* whether it ended the last hook */
 
 /* Finds the function, checks the role's right on it and calls it.  Raises on any fault. */
 static void
@@ -48,8 +52,40 @@ hook_invoke(const char *function, Oid roleid, int64 order)
 	(void) FunctionCallInvoke(fcinfo);
 }
 
-/* Runs hook_invoke as the role under the time limit; the caller owns the subtransaction.  A
- * statement timeout that is already running is left alone: it is the stricter one to respect. */
+/* Cancels the hook that runs too long; a signal handler. */
+static void
+hook_timeout_fired(void)
+{
+	QueryCancelPending = true;
+	InterruptPending = true;
+	SetLatch(MyLatch);
+}
+
+/* Starts the hook's own timer: a statement timeout may be off, or far away.
+ * Returns: whether there is one to stop; a hook within a hook runs on the outer one's time. */
+static bool
+hook_timer_start(void)
+{
+	if (hook_timer == MAX_TIMEOUTS)
+		hook_timer = RegisterTimeout(USER_TIMEOUT, hook_timeout_fired);
+	if (usdtpay_hook_timeout <= 0 || get_timeout_active(hook_timer))
+		return false;
+	enable_timeout_after(hook_timer, usdtpay_hook_timeout);
+	return true;
+}
+
+/* Stops the timer.  One that fires as the hook returns must not cancel the settlement. */
+static void
+hook_timer_stop(void)
+{
+	hook_timed_out = get_timeout_indicator(hook_timer, true);
+	disable_timeout(hook_timer, false);
+	if (hook_timed_out)
+		QueryCancelPending = false;
+}
+
+/* Runs hook_invoke as the role under the time limit; the caller owns the subtransaction.  What the
+ * hook SETs ends with it: it runs in the session of somebody with more rights. */
 static void
 hook_run(const char *function, const char *role, int64 order)
 {
@@ -58,7 +94,7 @@ hook_run(const char *function, const char *role, int64 order)
 	int saved_context;
 	int nestlevel;
 	Oid saved_override = usdtpay_session_override;
-	bool own_timer = usdtpay_hook_timeout > 0 && !get_timeout_active(STATEMENT_TIMEOUT);
+	volatile bool timer = false;
 
 	GetUserIdAndSecContext(&saved_userid, &saved_context);
 	SetUserIdAndSecContext(roleid, saved_context | SECURITY_LOCAL_USERID_CHANGE |
@@ -67,18 +103,17 @@ hook_run(const char *function, const char *role, int64 order)
 	PG_TRY();
 	{
 		usdtpay_session_override = roleid; /* else row-level security would judge the worker */
-		if (own_timer)
-			enable_timeout_after(STATEMENT_TIMEOUT, usdtpay_hook_timeout);
+		timer = hook_timer_start();
 		hook_invoke(function, roleid, order);
 	}
 	PG_FINALLY();
 	{
 		usdtpay_session_override = saved_override;
-		if (own_timer)
-			disable_timeout(STATEMENT_TIMEOUT, false);
+		if (timer)
+			hook_timer_stop();
 	}
 	PG_END_TRY();
-	AtEOXact_GUC(true, nestlevel);
+	AtEOXact_GUC(false, nestlevel);
 	SetUserIdAndSecContext(saved_userid, saved_context);
 }
 
@@ -92,7 +127,9 @@ hook_report(Datum *values, bool *nulls, MemoryContext context)
 	edata = CopyErrorData();
 	FlushErrorState();
 	values[0] = CStringGetTextDatum(unpack_sql_state(edata->sqlerrcode));
-	values[1] = CStringGetTextDatum(edata->message ? edata->message : "");
+	values[1] = CStringGetTextDatum(hook_timed_out ? "the hook ran longer than usdtpay.hook_timeout"
+									: edata->message ? edata->message
+													 : "");
 	nulls[0] = nulls[1] = false;
 	FreeErrorData(edata);
 }
@@ -118,6 +155,7 @@ usdtpay_hook_call(PG_FUNCTION_ARGS)
 	function = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	role = NameStr(*PG_GETARG_NAME(1));
 
+	hook_timed_out = false;
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(context);
 	PG_TRY();

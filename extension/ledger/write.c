@@ -171,12 +171,12 @@ write_index_wants(WriteJob *job, Relation index, IndexInfo *info, const WriteIte
 		return false;
 	write_fill(slot, item);
 	slot->tts_tid = item->tid;
+	GetPerTupleExprContext(job->batch->estate)->ecxt_scantuple = slot;
 	if (info->ii_Predicate == NIL || index == job->batch->key_index ||
 		index == job->batch->hold_index)
 		return true;
 	if (info->ii_PredicateState == NULL)
 		info->ii_PredicateState = ExecPrepareQual(info->ii_Predicate, job->batch->estate);
-	GetPerTupleExprContext(job->batch->estate)->ecxt_scantuple = slot;
 	return ExecQual(info->ii_PredicateState, GetPerTupleExprContext(job->batch->estate));
 }
 
@@ -201,7 +201,10 @@ write_index(WriteJob *job, Relation index, IndexInfo *info)
 					 index->rd_index->indisunique ? UNIQUE_CHECK_YES : UNIQUE_CHECK_NO, false,
 					 info);
 		if ((i & 63) == 63)
+		{
 			MemoryContextReset(job->scratch);
+			ResetPerTupleExprContext(estate);
+		}
 	}
 	MemoryContextSwitchTo(outer);
 	MemoryContextReset(job->scratch);

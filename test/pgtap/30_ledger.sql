@@ -1,6 +1,6 @@
 -- The ledger: accounts, posting, batches, holds, limits, reading, and every refusal.
 BEGIN;
-SELECT plan(94);
+SELECT plan(101);
 
 CREATE FUNCTION pg_temp.complaint(p_sql text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -203,6 +203,27 @@ SELECT results_eq(
 	format('SELECT posting_id FROM usdtpay.account_history(900001, %1$s, 3, (SELECT min(posting_id) FROM usdtpay.account_history(900001, %1$s, 4)))', :fee),
 	format('SELECT posting_id FROM usdtpay.account_history(900001, %s, 7) OFFSET 4', :fee), 'pages join');
 SELECT is_empty('SELECT * FROM usdtpay.ledger_verify() WHERE NOT holds', 'everything verifies');
+
+-- Decorated tables ------------------------------------------------------------------------------
+CREATE INDEX probe_plain ON usdtpay.posting (reference);
+CREATE INDEX probe_partial ON usdtpay.posting (amount) WHERE amount > 900;
+CREATE INDEX probe_expression ON usdtpay.posting ((amount / 2));
+SELECT is((SELECT count(*) FROM usdtpay.ledger_post_batch(array_fill(900001::bigint, ARRAY[3]), '{i1,i2,i3}', array_fill(:custody, ARRAY[3]),
+	array_fill(:avail, ARRAY[3]), '{901,3,902}', p_reference => '{probe:1,probe:2,probe:3}') WHERE status = 'created'), 3::bigint, 'indexes of others do not disturb');
+SET LOCAL enable_seqscan = off;
+SET LOCAL enable_bitmapscan = off;
+SELECT is((SELECT count(*) FROM usdtpay.posting WHERE reference LIKE 'probe:%' AND reference >= 'probe:1' AND reference <= 'probe:3'), 3::bigint, 'a plain one is filled');
+SELECT is((SELECT count(*) FROM usdtpay.posting WHERE amount > 900 AND amount < 903), 2::bigint, 'a partial one is filled');
+SELECT is((SELECT sum(amount) FROM usdtpay.posting WHERE amount / 2 IN (450, 451)), 1803::numeric, 'one over an expression is filled');
+RESET enable_seqscan;
+RESET enable_bitmapscan;
+CREATE TEMP TABLE fired (n int);
+CREATE FUNCTION pg_temp.fire() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO fired VALUES (1); RETURN NULL; END';
+CREATE TRIGGER probe AFTER INSERT ON usdtpay.posting FOR EACH ROW EXECUTE FUNCTION pg_temp.fire();
+SELECT is((SELECT status FROM usdtpay.ledger_post(900001, 't1', ARRAY[:custody], ARRAY[:avail], ARRAY[1])), 'created', 'with a trigger on the table posting goes on');
+SELECT is((SELECT count(*) FROM fired), 1::bigint, 'through the lane that fires it');
+DROP TRIGGER probe ON usdtpay.posting;
+SELECT is_empty('SELECT * FROM usdtpay.ledger_verify() WHERE NOT holds', 'and everything verifies');
 
 -- History and guard ----------------------------------------------------------------------------
 SELECT is(pg_temp.complaint('UPDATE usdtpay.posting SET amount = 1'), 'UP302 | history cannot be changed | Table "posting" is append-only.', 'postings are not updated');

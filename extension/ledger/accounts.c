@@ -144,8 +144,8 @@ account_contended(TupleTableSlot *slot)
 	return !(infomask & HEAP_XMAX_INVALID) && !HEAP_XMAX_IS_LOCKED_ONLY(infomask);
 }
 
-/* Reads every account.  When somebody is changing one of them, it and those before it are locked, in
- * order; those after it are left to the update.  The rows are no newer than the batch's snapshot. */
+/* Reads every account.  When somebody is changing one of them, it and those before it are locked,
+ * in order; those after it are left to the update.  The rows are no newer than the snapshot. */
 void
 ledger_accounts_read(LedgerBatch *batch)
 {

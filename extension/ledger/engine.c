@@ -36,8 +36,8 @@ engine_may_read(const LedgerBatch *batch)
 	return batch->njournals == 1 && batch->strict && batch->lines[0].hold == 0;
 }
 
-/* Decides the batch and updates the accounts.  After a conflict the rows updated so far are ours; one
- * more pass under lock overwrites them with totals and a journal number drawn after the lock. */
+/* Decides the batch and updates the accounts.  After a conflict the rows updated so far are ours;
+ * one more pass under lock overwrites them with totals and a number drawn after the lock. */
 static void
 engine_settle(LedgerBatch *batch)
 {

@@ -16,7 +16,7 @@ my $db   = scan_cluster('main');
 my $paid = 0;
 sql($db, sprintf q{SELECT usdtpay.wallet_add('t', 'xpub', 'tron', p_xpub => '%s', p_party => 'shop')},
 	UsdtPay::Scan::XPUB);
-sql($db, sprintf q{SELECT usdtpay.network_define('dev', 'tron', %d, '%s', 6, p_block_ms => 500,
+sql($db, sprintf q{SELECT usdtpay.network_define('dev', 'tron', %d, '%s', 6, p_block_ms => 1000,
 	p_poll_ms => 100)}, $tron->chain_id, $tron->usdt);
 sql($db, sprintf q{SELECT usdtpay.network_enable('dev', ARRAY['%s', '%s/'])}, $tron->url, $twin->url);
 
@@ -28,8 +28,12 @@ sub credited
 	my $who    = 'c' . ++$paid;
 	my $amount = 1_000_000 + $paid;
 	$tron->pay(scan_address($db, $who), $amount, %pay);
-	poll_until($db, "SELECT count(*) = 1 FROM usdtpay.deposit WHERE customer_ref = '$who'")
-	  or diag('it was not even seen');
+	# A moment to be seen first; with a node that hides it, the second look finds it.
+	for (1 .. 20)
+	{
+		last if sql($db, "SELECT count(*) FROM usdtpay.deposit WHERE customer_ref = '$who'");
+		sleep 0.1;
+	}
 	$tron->mine(20);
 	my $ok = poll_until($db, "SELECT count(*) = 1 AND min(state::text) = 'final' AND
 		min(amount_raw) = $amount FROM usdtpay.deposit WHERE customer_ref = '$who'");
@@ -105,17 +109,12 @@ poll_ok($db, "SELECT count(*) = 1 FROM usdtpay.endpoint_status WHERE state = 're
 
 # catching up over busy blocks
 sql($db, "SELECT usdtpay.network_disable('dev')");
-my $busy = scan_address_disabled();
-sub scan_address_disabled { return sql($db, "SELECT usdtpay.address_text('tron', raw)
-	FROM usdtpay.address WHERE family = 'tron' AND customer_ref = 'm1'") }
-my $before = sql($db, "SELECT count(*) FROM usdtpay.deposit WHERE customer_ref = 'm1'");
-$tron->admin('bulk', blocks => 200, transfers => 83, watch => [$busy], watchEvery => 83);
+$tron->admin('bulk', blocks => 200, transfers => 83, watch => [ $many[0] ], watchEvery => 83);
+$tron->mine(20);
 my $began = time;
 sql($db, "SELECT usdtpay.network_enable('dev')");
 poll_ok($db, "SELECT count(*) >= 190 FROM usdtpay.deposit WHERE customer_ref = 'm1'
-	AND state = 'final'", 'two hundred full blocks are caught up', 120)
-  or diag(sql($db, "SELECT s FROM usdtpay.network_status s"), "\n",
-	sql($db, "SELECT e FROM usdtpay.endpoint_status e"), sql($db, "SELECT state, count(*) FROM usdtpay.deposit GROUP BY 1"));
+	AND state = 'final'", 'two hundred full blocks are caught up', 120);
 note sprintf '200 blocks of 83 transfers in %.1f s', time - $began;
 
 is(sql($db, "SELECT coalesce(string_agg(i::text, chr(10)), '') FROM usdtpay.invariants AS i WHERE NOT holds"),

@@ -44,6 +44,7 @@ setup:          ## install what building, testing and linting need (apt, npm)
 
 demo:           ## watch it work: a private cluster, two real EVM nodes, payments of every kind
 	@tools/setup build test
+	@echo 'building usdtpay into a private world ...'
 	@tools/world demo/run
 
 check:          ## every test: unit, install, pgTAP, isolation, TAP

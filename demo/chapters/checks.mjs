@@ -7,8 +7,12 @@ import { code, green, ok, red, say, table } from '../ui.mjs'
 const ids = requests => new Set(requests.map(request => request.id))
 
 export async function webhooks(stage) {
-  const told = await stage.shop.rows(`
-    SELECT 'evt_' || event_id AS id, type FROM usdtpay.events(0, 1000)`)
+  const written = await stage.shop.value('SELECT count(*) FROM usdtpay.event')
+  const told = await stage.until('the feed to show every event', async () => {
+    const events = await stage.shop.rows(`
+      SELECT 'evt_' || event_id AS id, type FROM usdtpay.events(0, 1000)`)
+    return events.length === written && events
+  })
   const got = await stage.until('every webhook to arrive', async () => {
     const answers = await stage.received()
     return ids(answers).size >= told.length && answers

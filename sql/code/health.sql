@@ -447,7 +447,7 @@ AS $$
     FROM usdtpay.health() AS h
     UNION ALL
     SELECT 'usdtpay_worker_up', jsonb_build_object('worker', w.title), w.running::integer, 'gauge', '1 while the background worker runs'
-    FROM usdtpay_internal.worker_wanted() AS w
+    FROM usdtpay_internal.worker_wanted() AS w WHERE NOT pg_is_in_recovery()
     UNION ALL
     SELECT m.* FROM usdtpay_internal.metric_chain() AS m
     UNION ALL

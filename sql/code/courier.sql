@@ -349,7 +349,8 @@ SET enable_sort = off
 SET enable_incremental_sort = off
 SET jit = off
 AS $$
-#variable_conflict use_column
+DECLARE
+    v_now timestamptz := clock_timestamp();
 BEGIN
     RETURN (
     SELECT min(n.next_at)
@@ -358,7 +359,7 @@ BEGIN
      CROSS JOIN LATERAL (
          SELECT d.next_at FROM usdtpay_internal.delivery AS d
           WHERE d.party_id = h.party_id AND d.webhook_id = h.webhook_id AND d.state IN ('queued', 'retrying')
-            AND d.next_at > clock_timestamp()
+            AND d.next_at > v_now
           ORDER BY d.next_at LIMIT 1) AS n);
 END
 $$;

@@ -43,18 +43,19 @@ $$;
 COMMENT ON FUNCTION usdtpay_internal.webhook_secret_add(bigint, bigint) IS
 'Makes a new signing secret and returns its text form, the only time it is shown';
 
-CREATE OR REPLACE FUNCTION usdtpay_internal.webhook_own(p_webhook bigint) RETURNS usdtpay.webhook
+CREATE OR REPLACE FUNCTION usdtpay_internal.webhook_own(p_webhook bigint, p_lock boolean DEFAULT true) RETURNS usdtpay.webhook
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     v_row usdtpay.webhook;
 BEGIN
-    IF usdtpay_internal.session_has_role('usdtpay_operator') THEN
-        SELECT w.* INTO v_row FROM usdtpay.webhook AS w WHERE w.webhook_id = p_webhook FOR NO KEY UPDATE;
-    ELSE
+    SELECT w.* INTO v_row FROM usdtpay.webhook AS w
+     WHERE w.webhook_id = p_webhook
+       AND (w.party_id = usdtpay.session_party() OR usdtpay_internal.session_has_role('usdtpay_operator'));
+    IF v_row.webhook_id IS NOT NULL AND p_lock THEN
         SELECT w.* INTO v_row FROM usdtpay.webhook AS w
-         WHERE w.party_id = usdtpay.session_party() AND w.webhook_id = p_webhook FOR NO KEY UPDATE;
+         WHERE w.party_id = v_row.party_id AND w.webhook_id = p_webhook FOR NO KEY UPDATE;
     END IF;
     IF v_row.webhook_id IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'UP200', MESSAGE = 'webhook does not exist',
@@ -64,8 +65,8 @@ BEGIN
     RETURN v_row;
 END
 $$;
-COMMENT ON FUNCTION usdtpay_internal.webhook_own(bigint) IS
-'The webhook, locked, if it is the session''s party''s or the session is an operator; otherwise UP200';
+COMMENT ON FUNCTION usdtpay_internal.webhook_own(bigint, boolean) IS
+'The webhook, locked unless told otherwise, if it is the session''s party''s or the session is an operator; otherwise UP200';
 
 CREATE OR REPLACE FUNCTION usdtpay_internal.webhook_types_check(p_types text[]) RETURNS void
 LANGUAGE plpgsql IMMUTABLE
@@ -258,7 +259,8 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_hook usdtpay.webhook := usdtpay_internal.webhook_own(p_webhook);
+    -- No lock: the courier locks deliveries before webhooks, this would be the other way round.
+    v_hook usdtpay.webhook := usdtpay_internal.webhook_own(p_webhook, false);
     v_to bigint := coalesce(p_to, p_from);
     v_event bigint[];
     v_count integer;
@@ -279,6 +281,11 @@ BEGIN
                WHEN e.type = 'endpoint.test' THEN e.object_id = v_hook.webhook_id
                ELSE v_hook.types IS NULL OR usdtpay_internal.webhook_wants(v_hook.types, e.type)
            END
+           -- What is queued or under way is not even locked, or the courier would wait for us.
+           AND NOT EXISTS (
+               SELECT FROM usdtpay_internal.delivery AS d
+                WHERE d.party_id = e.party_id AND d.webhook_id = v_hook.webhook_id AND d.event_id = e.event_id
+                  AND d.state IN ('queued', 'sending'))
          ORDER BY e.event_id LIMIT 10001);
     IF cardinality(v_event) > 10000 THEN
         RAISE EXCEPTION USING ERRCODE = 'UP000', MESSAGE = 'range of events is too long',

@@ -11,6 +11,7 @@
 #include "access/htup_details.h"
 #include "access/xact.h"
 #include "executor/executor.h"
+#include "miscadmin.h"
 
 #include "compat.h"
 #include "errors.h"
@@ -187,6 +188,7 @@ ledger_accounts_lock(LedgerBatch *batch)
 	{
 		LedgerAccount *account = &batch->accounts[i];
 
+		CHECK_FOR_INTERRUPTS();
 		if (account->owned)
 			continue;
 		account->found = account_fetch(&probe, account, seen);

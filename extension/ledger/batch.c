@@ -49,7 +49,7 @@ ledger_batch_has_phase(const LedgerBatch *batch, const char *phases)
 	return false;
 }
 
-/* Refuses a key or reference of a length nobody needs. */
+/* Refuses a key or reference of a length nobody needs, and a key that is not the caller's. */
 static void
 batch_check_text(const LedgerLine *line)
 {
@@ -60,6 +60,13 @@ batch_check_text(const LedgerLine *line)
 				(errcode(ERRCODE_UP_BAD_INPUT), errmsg("idempotency key has a length out of range"),
 				 errdetail("It has %zu octets.", size),
 				 errhint("Use 1 to %d octets.", LEDGER_MAX_KEY)));
+	/* A hold's expiry must find its key free, whatever callers do. */
+	if (line->phase != LEDGER_PHASE_EXPIRE && size >= strlen(LEDGER_EXPIRE_PREFIX) &&
+		memcmp(VARDATA_ANY(line->key), LEDGER_EXPIRE_PREFIX, strlen(LEDGER_EXPIRE_PREFIX)) == 0)
+		ereport(ERROR, (errcode(ERRCODE_UP_BAD_INPUT), errmsg("idempotency key is reserved"),
+						errdetail("Key \"%s\".", text_to_cstring(line->key)),
+						errhint("Keys that start with \"" LEDGER_EXPIRE_PREFIX
+								"\" belong to usdtpay.ledger_holds_expire().")));
 	if (line->reference != NULL && VARSIZE_ANY_EXHDR(line->reference) > LEDGER_MAX_REFERENCE)
 		ereport(ERROR, (errcode(ERRCODE_UP_BAD_INPUT), errmsg("reference is too long"),
 						errdetail("It has %zu octets.", (Size) VARSIZE_ANY_EXHDR(line->reference)),

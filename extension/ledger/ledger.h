@@ -28,7 +28,8 @@
 #define LEDGER_MAX_LINES     65536 /* lines of one call */
 #define LEDGER_JOURNAL_LINES 256   /* lines of one journal: posting_id = journal * 256 + line */
 #define LEDGER_MAX_KEY       255   /* octets of an idempotency key */
-#define LEDGER_MAX_REFERENCE 1000  /* octets of a reference */
+#define LEDGER_EXPIRE_PREFIX "expire:"
+#define LEDGER_MAX_REFERENCE 1000 /* octets of a reference */
 
 #define LEDGER_PHASE_POST    'p'
 #define LEDGER_PHASE_HOLD    'h'
@@ -200,6 +201,14 @@ extern LedgerStatus ledger_refuse_hold(const LedgerBatch *batch, const LedgerLin
 									   const char *why);
 
 /* plain.c */
+typedef struct LedgerOwner
+{
+	Oid user;
+	int context;
+} LedgerOwner;
+
+extern LedgerOwner ledger_owner_enter(void);
+extern void ledger_owner_leave(LedgerOwner before);
 extern void ledger_plain_run(LedgerBatch *batch);
 
 #endif

@@ -20,6 +20,26 @@
 
 #define PLAIN_ARGS 11
 
+/* Becomes the owner of the ledger's tables, the way referential checks do. */
+LedgerOwner
+ledger_owner_enter(void)
+{
+	Relation rel = table_open(ledger_table_oid("usdtpay", "posting"), AccessShareLock);
+	LedgerOwner before;
+
+	GetUserIdAndSecContext(&before.user, &before.context);
+	SetUserIdAndSecContext(rel->rd_rel->relowner, before.context | SECURITY_LOCAL_USERID_CHANGE);
+	table_close(rel, AccessShareLock);
+	return before;
+}
+
+/* Becomes whoever it was before; after an error the abort does that. */
+void
+ledger_owner_leave(LedgerOwner before)
+{
+	SetUserIdAndSecContext(before.user, before.context);
+}
+
 /* One array argument under construction. */
 typedef struct PlainArray
 {
@@ -148,17 +168,12 @@ plain_take(LedgerBatch *batch)
 void
 ledger_plain_run(LedgerBatch *batch)
 {
-	Relation rel = table_open(ledger_table_oid("usdtpay", "posting"), AccessShareLock);
-	Oid owner = rel->rd_rel->relowner;
-	Oid user;
-	int context;
+	LedgerOwner owner;
 
-	table_close(rel, AccessShareLock);
-	GetUserIdAndSecContext(&user, &context);
 	SPI_connect();
-	SetUserIdAndSecContext(owner, context | SECURITY_LOCAL_USERID_CHANGE);
+	owner = ledger_owner_enter();
 	plain_call(batch);
-	SetUserIdAndSecContext(user, context);
+	ledger_owner_leave(owner);
 	plain_take(batch);
 	SPI_finish();
 }

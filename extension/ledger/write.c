@@ -8,6 +8,7 @@
 #include "access/xact.h"
 #include "catalog/index.h"
 #include "executor/executor.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 
 #include "compat.h"
@@ -194,6 +195,7 @@ write_index(WriteJob *job, Relation index, IndexInfo *info)
 
 	for (i = 0; i < job->count; i++)
 	{
+		CHECK_FOR_INTERRUPTS();
 		if (!write_index_wants(job, index, info, &job->items[i], slot))
 			continue;
 		FormIndexDatum(info, slot, estate, values, isnull);

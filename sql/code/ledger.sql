@@ -68,30 +68,8 @@ COMMENT ON FUNCTION usdtpay_internal.account_create(bigint, integer, text, text)
 CREATE OR REPLACE FUNCTION usdtpay.account_open(
     p_party bigint, p_asset text, p_name text, p_customer_ref text DEFAULT ''
 ) RETURNS bigint
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    v_asset integer;
-    v_id bigint;
-BEGIN
-    SELECT a.asset_id INTO v_asset FROM usdtpay.asset a WHERE a.code = p_asset;
-    IF v_asset IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'UP200', MESSAGE = 'asset not found',
-            DETAIL = format('Asset "%s".', p_asset), HINT = 'usdtpay.asset lists the assets.';
-    END IF;
-    IF p_party IS NULL OR p_name IS NULL OR p_customer_ref IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'UP000', MESSAGE = 'argument must not be null',
-            DETAIL = 'Party, name and customer reference are required.',
-            HINT = 'Leave the customer reference out for the party''s own account.';
-    END IF;
-    SELECT n.account_id INTO v_id FROM usdtpay.account_name n
-    WHERE n.party_id = p_party AND n.asset_id = v_asset AND n.name = p_name AND n.customer_ref = p_customer_ref;
-    IF v_id IS NULL THEN
-        v_id := usdtpay_internal.account_create(p_party, v_asset, p_name, p_customer_ref);
-    END IF;
-    RETURN v_id;
-END
-$$;
+LANGUAGE c
+AS 'MODULE_PATHNAME', 'usdtpay_account_open';
 COMMENT ON FUNCTION usdtpay.account_open(bigint, text, text, text) IS
 'Returns the party''s account of this asset, name and customer, opening it when needed. The name decides the limits: what is owed to people cannot go below zero, custody cannot go above what came in, clearing and fiat memo accounts are free.';
 

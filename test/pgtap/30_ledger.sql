@@ -1,6 +1,6 @@
 -- The ledger: accounts, posting, batches, holds, limits, reading, and every refusal.
 BEGIN;
-SELECT plan(101);
+SELECT plan(102);
 
 CREATE FUNCTION pg_temp.complaint(p_sql text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -108,6 +108,7 @@ SELECT matches(pg_temp.complaint($$EXECUTE post('x', '{NULL}', '{1}', '{1}')$$),
 SELECT matches(pg_temp.complaint($$EXECUTE post('x', '{{1,2},{3,4}}', '{1}', '{1}')$$), '^UP000 \| array must have one dimension', 'matrices are refused');
 SELECT matches(pg_temp.complaint($$EXECUTE post('', '{1}', '{2}', '{1}')$$), '^UP000 \| idempotency key has a length out of range', 'an empty key is refused');
 SELECT matches(pg_temp.complaint($$EXECUTE post(repeat('k', 256), '{1}', '{2}', '{1}')$$), '^UP000 \| idempotency key', 'a long key is refused');
+SELECT is(pg_temp.complaint($$EXECUTE post('expire:7', '{1}', '{2}', '{1}')$$), 'UP000 | idempotency key is reserved | Key "expire:7".', 'a key of ours is refused');
 SELECT matches(pg_temp.complaint($$EXECUTE post(NULL, '{1}', '{2}', '{1}')$$), '^UP000 \| argument must not be null', 'a null key is refused');
 SELECT matches(pg_temp.complaint($$SELECT usdtpay.ledger_post(1, 'x', '{1}', '{2}', '{1}', 'fee', repeat('r', 1001))$$),
 	'^UP000 \| reference is too long', 'a long reference is refused');

@@ -10,7 +10,7 @@ SELECT usdtpay.merchant_create('other', 'Other');
 SELECT usdtpay.network_define('tronsim', 'tron', 1, 'TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t', 6);
 UPDATE usdtpay.network SET enabled = true WHERE code = 'tronsim';
 SELECT usdtpay.wallet_add('t', 'pool', 'tron', p_addresses => '{TVj7RNVHy6thbM7BWdSe9G6gXwKhjhdNZS}', p_party => 'platform');
-SELECT sim.grow();
+SELECT sim.grow() \gset quiet_
 
 -- order_get, order_list, order_find, order_status, payment_option
 SELECT order_id AS o1 FROM usdtpay.order_create('o1', 12.5, p_customer_ref => 'c', p_metadata => '{"a": 1}', p_party => 'shop') \gset
@@ -19,10 +19,10 @@ SELECT row_eq(format('SELECT party, order_id, reference COLLATE "default", state
 SELECT set_eq(format('SELECT network, token, contract, address, open FROM usdtpay.payment_option WHERE order_id = %s', :o1), format($$VALUES
     ('dev', 'USDT', '0x00000000000000000000000000000000000000AA', %L, 12.5), ('tronsim', 'USDT', 'TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t', 'TVj7RNVHy6thbM7BWdSe9G6gXwKhjhdNZS', 12.5)$$, sim.addr('o1')),
     'payment_option lists each way to pay');
-SELECT sim.paid(sim.send(sim.addr('o1'), 2500000, 'p1'));
+SELECT sim.paid(sim.send(sim.addr('o1'), 2500000, 'p1')) \gset quiet_
 SELECT is((SELECT open FROM usdtpay.payment_option WHERE order_id = :o1 AND network = 'dev'), 10.000000, 'with what is still open');
 SELECT is((usdtpay.order_get(:o1, 'shop')).open, 10.000000, 'as order_get does');
-SELECT sim.paid(sim.send(sim.addr('o1'), 11000000, 'p2'));
+SELECT sim.paid(sim.send(sim.addr('o1'), 11000000, 'p2')) \gset quiet_
 SELECT is((usdtpay.order_get(:o1, 'shop')).open || ' ' || (usdtpay.order_get(:o1, 'shop')).excess || ' ' || array_to_string((usdtpay.order_get(:o1, 'shop')).flags, ','), '0.000000 1.000000 overpaid,multiple', 'never below nothing; the excess is told');
 SELECT is((SELECT count(*)::integer FROM usdtpay.order_find('o1', 'shop')), 1, 'order_find finds a reference');
 SELECT is((SELECT count(*)::integer FROM usdtpay.order_find(r, 'shop')), 0, 'or nothing') FROM unnest(ARRAY['o', '', NULL, repeat('x', 100000)]) AS r;
@@ -46,8 +46,8 @@ FROM (VALUES ('order_list(''none'', p_party => ''shop'')', 'UP000'), ('order_lis
 SELECT row_eq('SELECT party, state, route::text, network, token, amount, amount_raw, dust_raw, confirmations, sender, recipient, order_id, custodial FROM usdtpay.deposit_status WHERE deposit_id = sim.dep_id(''p1'')',
     ROW('shop'::text, 'final'::text, 'matched'::text, 'dev'::text, 'USDT'::text, 2.500000, 2500000::numeric, 0::numeric, 2::bigint, '0x5555555555555555555555555555555555555555'::text, sim.addr('o1'), :o1::bigint, true), 'deposit_status shows a deposit');
 SELECT is((SELECT tx_hash FROM usdtpay.deposit_status WHERE deposit_id = sim.dep_id('p1')), '0x' || encode(sha256('p1'), 'hex'), 'with its transaction');
-SELECT sim.grow(ARRAY[sim.send(sim.addr('l1'), 1000000, 'orph')]);
-SELECT sim.rewind((SELECT tip_number - 1 FROM usdtpay.chain_cursor JOIN usdtpay.network USING (network_id) WHERE code = 'dev'));
+SELECT sim.grow(ARRAY[sim.send(sim.addr('l1'), 1000000, 'orph')]) \gset quiet_
+SELECT sim.rewind((SELECT tip_number - 1 FROM usdtpay.chain_cursor JOIN usdtpay.network USING (network_id) WHERE code = 'dev')) \gset quiet_
 SELECT row_eq('SELECT state, confirmations FROM usdtpay.deposit_status WHERE deposit_id = sim.dep_id(''orph'')', ROW('orphaned'::text, 0::bigint), 'an orphaned one has no confirmation');
 
 -- balance
@@ -72,7 +72,7 @@ SELECT is((SELECT count(*)::integer FROM usdtpay.statement('-infinity', 'infinit
 SELECT is((SELECT count(*)::integer FROM usdtpay.statement('-infinity', 'infinity', p_limit => 1, p_party => 'shop')), 1, 'the limit holds');
 SELECT is((SELECT balance FROM usdtpay.statement('-infinity', 'infinity', p_limit => 1, p_party => 'shop')), 13.500000, 'from the oldest on');
 SELECT usdtpay.deposit_address('alice', 'dev', 'shop') AS alice \gset
-SELECT sim.paid(sim.send(:'alice', 4000000, 'alice'));
+SELECT sim.paid(sim.send(:'alice', 4000000, 'alice')) \gset quiet_
 SELECT results_eq($$SELECT amount, balance FROM usdtpay.statement('-infinity', 'infinity', 'available', 'alice', 'shop')$$, 'VALUES (4.000000, 4.000000), (-0.040000, 3.960000)', 'a customer has a statement of their own');
 -- a long history is read to the end
 SELECT usdtpay.ledger_post_batch(array_agg(p.party_id), array_agg('n' || n), array_agg(a.c), array_agg(a.s), array_agg(n), array_agg('adjust'::usdtpay.journal_kind), array_agg('t'::text), true)

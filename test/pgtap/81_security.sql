@@ -258,7 +258,7 @@ SELECT (usdtpay.merchant_set(p_on_paid => 't_a.fails')).on_paid;
 SELECT sim.buy('f' || n, p_party => 'a') FROM generate_series(1, 40) AS n;
 SELECT (usdtpay.merchant_set(p_on_paid => '')).on_paid;
 RESET ROLE;
-SELECT sim.paid(sim.send(sim.addr('h1'), 10000000, 'h1'));
+SELECT sim.paid(sim.send(sim.addr('h1'), 10000000, 'h1')) \gset quiet_
 SELECT row_eq('SELECT * FROM t_a.log', ROW(sim.id('h1'), 't_a'::text, :a::bigint, (SELECT count(*) FROM usdtpay.payment_order WHERE party_id = :a), 'paid'::text, 'pg_catalog, pg_temp'::text),
     'the hook runs as the merchant''s role, sees the merchant''s rows, in the settling transaction');
 SELECT row_eq('SELECT attempts, done_at, next_at, sqlstate, error FROM usdtpay_internal.hook_run WHERE order_id = sim.id(''h1'')', ROW(1, now(), NULL::timestamptz, NULL::text, NULL::text), 'once');
@@ -319,14 +319,14 @@ SELECT row_eq('SELECT attempts, next_at FROM usdtpay_internal.hook_run WHERE ord
 -- a role that lost its party
 SELECT usdtpay.party_login_revoke('t_a');
 TRUNCATE t_a.log;
-SELECT sim.paid(sim.send(sim.addr('h2'), 10000000, 'h2'));
+SELECT sim.paid(sim.send(sim.addr('h2'), 10000000, 'h2')) \gset quiet_
 SELECT is((SELECT count(*) || ' ' || max(h.sqlstate) FROM t_a.log RIGHT JOIN usdtpay_internal.hook_run AS h ON true WHERE h.order_id = sim.id('h2')), '1 UP101', 'a hook whose role lost the party does not run');
 SELECT is_empty('SELECT FROM t_a.log', 'indeed');
 SELECT is((SELECT state::text FROM usdtpay.payment_order WHERE reference = 'h2'), 'paid', 'and the order is paid all the same');
 -- function or role gone
 SELECT usdtpay.party_login_grant('a', 't_a');
 DROP FUNCTION t_a.fails(bigint);
-SELECT sim.paid(sim.send(sim.addr('f28'), 10000000, 'f28'));
+SELECT sim.paid(sim.send(sim.addr('f28'), 10000000, 'f28')) \gset quiet_
 SELECT is((SELECT o.state || ' ' || h.sqlstate FROM usdtpay.payment_order AS o JOIN usdtpay_internal.hook_run AS h USING (party_id, order_id) WHERE o.reference = 'f28'), 'paid 42883', 'a hook that was dropped fails like any other');
 
 SELECT sim.sound();

@@ -21,7 +21,7 @@ SELECT ok((SELECT bool_and(name ~ '^usdtpay_[a-z]+$') AND count(DISTINCT name) =
 
 -- order_expire is bounded and goes by age
 SELECT sim.buy('e' || n, p_expires_in => n * interval '1 second') FROM generate_series(1, 5) AS n;
-SELECT sim.grow('{}', 20);
+SELECT sim.grow('{}', 20) \gset quiet_
 SELECT is(usdtpay.order_expire(2), 2, 'a limit bounds the work');
 SELECT is((SELECT string_agg(reference, ' ' ORDER BY reference) FROM usdtpay.payment_order WHERE state = 'expired'), 'e1 e2', 'the oldest go first');
 SELECT is(usdtpay.order_expire(), 3, 'the next call takes the rest');

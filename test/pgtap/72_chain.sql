@@ -211,5 +211,33 @@ SELECT sim.refuses(format('SELECT usdtpay.chain_ingest(%L, %L, %L, ''rescan'')',
 SELECT sim.refuses(format('SELECT usdtpay.chain_ingest(%L, %L, ''[]'', ''rescan'')', a.network, a.headers), 'UP404', format('%s: an answer without the logs its bloom promises is refused', a.network)) FROM answer AS a WHERE a.logs <> '[]';
 SELECT sim.sound();
 
+-- TRON (test/vectors/tron_chain/SOURCE.md): a recorded block with its transactions, and twenty headers in a row
+\set tron `cat test/vectors/tron_chain/transactions_79072107_sample.json`
+\set infos `cat test/vectors/tron_chain/infos_79072107_made.json`
+\set headers `cat test/vectors/tron_chain/blocks_79707076.json`
+SELECT usdtpay.network_define('t1', 'tron', 728126428, 'TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t', 6), usdtpay.network_define('t2', 'tron', 728126428, 'TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t', 6);
+UPDATE usdtpay.network SET enabled = true WHERE code IN ('t1', 't2');
+CREATE TEMP TABLE tron AS SELECT * FROM usdtpay.tron_transfers(:'infos', 'TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t');
+SELECT is((SELECT count(*) || ' ' || sum(amount_raw) FROM tron), '43 69753336127', 'the made infos hold 43 transfers of 69753.336127 USDT');
+SELECT usdtpay.wallet_add('tron', 'pool', 'tron', p_addresses => (SELECT array_agg(DISTINCT recipient) FROM tron), p_party => 'real');
+CREATE TEMP TABLE tron_answer AS SELECT '[' || :'tron' || ']' AS headers, '[' || :'infos' || ']' AS logs;
+SELECT row_eq('SELECT i.status, i.blocks, i.transfers, i.deposits, i.tip_number, i.final_number FROM tron_answer AS a, usdtpay.chain_ingest(''t1'', a.headers, a.logs) AS i', ROW('ok'::text, 1, 43, 43, 79072107::bigint, 79072106::bigint), 'a TRON block with its infos');
+SELECT set_eq($$SELECT d.block_number, d.log_index, d.tx_hash, usdtpay.address_text('tron', d.sender) AS sender, usdtpay.address_text('tron', d.recipient) AS recipient, d.amount_raw
+    FROM usdtpay.deposit AS d JOIN usdtpay.network AS n USING (network_id) WHERE n.code = 't1'$$, 'SELECT block_number, log_index, tx_hash, sender, recipient, amount_raw FROM tron', 'every transfer became a deposit');
+SELECT is(i.status, 'ok', 'the second look') FROM tron_answer AS a, LATERAL usdtpay.chain_ingest('t1', a.headers, a.logs, 'final') AS i;
+SELECT is((SELECT count(*) || ' ' || sum(amount) FROM usdtpay.deposit AS d JOIN usdtpay.network AS n USING (network_id) WHERE n.code = 't1' AND d.state = 'final' AND d.journal_id IS NOT NULL), '43 69753336127', 'credits all of it');
+SELECT is((SELECT balance FROM usdtpay.balance('real') WHERE account = 'self:t1'), -69753.336127, 'on TRON''s books');
+SELECT is(i.status || i.deposits, 'ok0', 'a rescan changes nothing') FROM tron_answer AS a, LATERAL usdtpay.chain_ingest('t1', a.headers, a.logs, 'rescan') AS i;
+SELECT sim.refuses(format('SELECT usdtpay.chain_ingest(''t1'', %L, %L, ''rescan'')', replace(a.headers, '"version": 32', '"version": 31'), replace(a.logs, 'SUCCESS', 'SUCCES')), 'UP400', 'a garbled answer is refused') FROM tron_answer AS a;
+-- the run of headers: ids are recomputed, links checked
+SELECT is((usdtpay.chain_ingest('t2', jsonb_path_query_array(:'headers', '$[0 to 9]')::text, '[[],[],[],[],[],[],[],[],[],[]]')).status, 'ok', 'ten recorded headers link');
+SELECT is((usdtpay.chain_ingest('t2', jsonb_path_query_array(:'headers', '$[5 to 19]')::text, '[[],[],[],[],[],[],[],[],[],[],[],[],[],[],[]]')).tip_number, 79707095::bigint, 'and ten more, with five known ones before');
+SELECT is((usdtpay.chain_ingest('t2', jsonb_path_query_array(:'headers', '$[0 to 19]')::text, '[[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[]]')).status, 'known', 'then all are known');
+SELECT sim.refuses(format('SELECT usdtpay.chain_ingest(''t2'', %L, ''[[]]'')', jsonb_build_array(jsonb_set(:'headers'::jsonb -> 0, '{block_header,raw_data,timestamp}', '1'))::text), 'UP400', 'a header that is not the one its id names is refused');
+SELECT sim.refuses(format('SELECT usdtpay.chain_ingest(''t2'', %L, ''[[],[]]'')', jsonb_build_array(:'headers'::jsonb -> 0, :'headers'::jsonb -> 2)::text), 'UP401', 'and a run with a hole');
+SELECT is(usdtpay_internal.chain_rewind('t2', 79707085, decode(:'headers'::jsonb -> 9 ->> 'blockID', 'hex')), 'ok', 'TRON is rewound like any chain');
+SELECT is((usdtpay.chain_ingest('t2', jsonb_path_query_array(:'headers', '$[10 to 19]')::text, '[[],[],[],[],[],[],[],[],[],[]]')).status, 'ok', 'and grows again');
+SELECT sim.sound();
+
 SELECT * FROM finish();
 ROLLBACK;

@@ -33,7 +33,8 @@ complain 'an address of a package registry' < <(
 	grep -nE "\"resolv""ed\": *\"http|$registries" "${all[@]}" | cut -d: -f1,2)
 complain 'no licence line' < <(grep -L 'SPDX-License-Identifier: PostgreSQL' "${source[@]}")
 complain 'trailing space' < <(grep -nE '[ 	]+$' "${source[@]}" "${sql[@]}" | cut -d: -f1,2)
-mapfile -t tests < <(printf '%s\n' "${wide[@]}" | grep '^test/')
+# SQL inside Perl keeps its own shape.
+mapfile -t tests < <(printf '%s\n' "${wide[@]}" | grep '^test/' | grep -v '\.pl$')
 mapfile -t product < <(printf '%s\n' "${wide[@]}" | grep -v '^test/')
 complain 'a line of more than 100 columns' < <(columns 100 "${product[@]}")
 complain 'a line of more than 160 columns' < <(columns 160 "${tests[@]}")

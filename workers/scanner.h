@@ -52,13 +52,15 @@ typedef enum ScannerLook
 {
 	SCANNER_LOOK_TIP,   /* headers and logs of every block */
 	SCANNER_LOOK_FINAL, /* the last header, logs of every block */
-	SCANNER_LOOK_RESCAN /* like TIP, of old blocks */
+	SCANNER_LOOK_PEEK,  /* like TIP, of old blocks; changes nothing */
+	SCANNER_LOOK_RESCAN /* like PEEK, and takes what is missing */
 } ScannerLook;
 
 /* What chain_ingest said. */
 typedef enum ScannerVerdict
 {
 	SCANNER_INGESTED, /* ok or known */
+	SCANNER_MORE,     /* it told of more than we held: another node must confirm */
 	SCANNER_REORG,
 	SCANNER_DISAGREE,
 	SCANNER_FAULT,      /* UP400, UP401: the answer is bad */
@@ -72,7 +74,7 @@ typedef struct ScannerIngest
 {
 	ScannerVerdict verdict;
 	int deposits;
-	char message[160];
+	char message[160]; /* of a fault; of a peek that found news, their digest */
 	int64 suspects[SCANNER_SUSPECTS];
 	int suspect_count;
 } ScannerIngest;
@@ -116,6 +118,8 @@ struct Scanner
 	UsdtpayProvider providers[SCANNER_PROVIDERS];
 	int provider_count;
 
+	TimestampTz started_at; /* of this configuration: silence counts from here */
+
 	/* cursors, as read at the start of the tick */
 	bool enabled;
 	bool halted;
@@ -130,7 +134,6 @@ struct Scanner
 	int64 served;
 	int64 served_final;
 	TimestampTz served_at;
-	UsdtpayProvider *tip_provider; /* who gave the newest blocks: somebody else looks twice */
 	double logs_per_block;
 	double bytes_per_block;
 	int tip_retries;
@@ -150,8 +153,10 @@ struct Scanner
 /* scanner_db.c */
 extern bool scanner_db_state(Scanner *s);
 extern bool scanner_db_reload(Scanner *s);
-extern void scanner_db_ingest(Scanner *s, ScannerLook look, ScannerSpan *span, const int64 *cleared,
-							  int cleared_count, ScannerIngest *out);
+extern void scanner_db_ingest(Scanner *s, const UsdtpayProvider *p, ScannerLook look,
+							  ScannerSpan *span, const int64 *cleared, int cleared_count,
+							  ScannerIngest *out);
+extern bool scanner_db_teller(Scanner *s, int64 from, int64 *to, UsdtpayProvider **teller);
 extern bool scanner_db_hash(Scanner *s, int64 number, uint8 *out);
 extern bool scanner_db_rewind(Scanner *s, int64 number, const uint8 *hash);
 extern void scanner_db_pin(Scanner *s, int token, const uint8 *hash);

@@ -94,7 +94,7 @@ chain_ingest(Scanner *s, UsdtpayProvider *p, ScannerLook look, ScannerSpan *span
 
 	for (;;)
 	{
-		scanner_db_ingest(s, look, span, cleared, count, out);
+		scanner_db_ingest(s, p, look, span, cleared, count, out);
 		if (out->verdict != SCANNER_INCOMPLETE)
 			return;
 		if (count > span->to - span->from || !chain_second_opinion(s, p, out, &lied) || lied)
@@ -298,7 +298,6 @@ scanner_advance(Scanner *s)
 			return chain_reorg(s, p);
 		if (ingest.verdict != SCANNER_INGESTED)
 			return false;
-		s->tip_provider = p;
 		s->tip_retries = 0;
 		return s->tip < s->served;
 	}
@@ -322,22 +321,58 @@ chain_final_range(const Scanner *s, int64 *from, int64 *to)
 	return true;
 }
 
-/* Gives the newly final blocks their second look, by another provider where there is one.
- * Returns: whether there are more to look at now. */
+/* Tells whether a node may confirm its own word: only when there is no other one, or every other
+ * one has been silent for long.  A node that contradicted is not silent. */
+static bool
+chain_alone(const Scanner *s, const UsdtpayProvider *teller)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	int i;
+
+	for (i = 0; i < s->provider_count; i++)
+	{
+		const UsdtpayProvider *q = &s->providers[i];
+
+		if (q != teller && q->state != USDTPAY_PROVIDER_REFUSED &&
+			!TimestampDifferenceExceeds(Max(q->ok_at, s->started_at), now,
+										usdtpay_second_look_patience))
+			return false;
+	}
+	return true;
+}
+
+/* Chooses who looks again at blocks the teller told of: somebody else, or the teller itself when
+ * it is alone and nobody contradicted it.  Returns: NULL for nobody now. */
+static UsdtpayProvider *
+chain_confirmer(Scanner *s, const UsdtpayProvider *teller, int64 to, int64 final, uint64 except,
+				bool disagreed)
+{
+	UsdtpayProvider *p =
+		usdtpay_provider_choose(s->providers, s->provider_count, to, final, except, teller);
+
+	if (p != NULL && p == teller && (disagreed || !chain_alone(s, teller)))
+		return NULL;
+	return p;
+}
+
+/* Gives the newly final blocks their second look, by another node than the one whose word we hold
+ * where there is one.  What it tells beyond that is kept and must be confirmed in turn, so no
+ * single node can make money appear.  Returns: whether there are more to look at now. */
 bool
 scanner_finalize(Scanner *s)
 {
+	UsdtpayProvider *teller;
 	uint64 except = 0;
 	bool disagreed = false;
 	int64 from;
 	int64 to;
 
-	if (!chain_final_range(s, &from, &to))
+	if (!chain_final_range(s, &from, &to) || !scanner_db_teller(s, from, &to, &teller))
 		return false;
 	for (;;)
 	{
-		UsdtpayProvider *p = usdtpay_provider_choose(
-			s->providers, s->provider_count, to, s->final_tag ? to : 0, except, s->tip_provider);
+		UsdtpayProvider *p =
+			chain_confirmer(s, teller, to, s->final_tag ? to : 0, except, disagreed);
 		ScannerIngest ingest;
 
 		if (p == NULL)
@@ -351,6 +386,8 @@ scanner_finalize(Scanner *s)
 			disagreed = true;
 			continue;
 		}
+		if (ingest.verdict == SCANNER_MORE)
+			return true;
 		if (ingest.verdict != SCANNER_INGESTED)
 			return false;
 		if (chain_final_range(s, &from, &to))
@@ -358,20 +395,73 @@ scanner_finalize(Scanner *s)
 		s->final_at = scanner_after(Min(CHAIN_FINAL_GAP_MS, s->poll_ms));
 		return false;
 	}
-	if (disagreed)
-		scanner_note(s,
-					 "no node confirms what was seen in blocks " INT64_FORMAT " to " INT64_FORMAT
-					 "; nothing is credited until one does",
-					 from, to);
+	scanner_note(s,
+				 disagreed ? "no node confirms what was seen in blocks " INT64_FORMAT
+							 " to " INT64_FORMAT "; nothing is credited until one does"
+						   : "no node gives a second look at blocks " INT64_FORMAT
+							 " to " INT64_FORMAT,
+				 from, to);
 	s->final_at = scanner_after(disagreed ? CHAIN_AGAIN_MS : CHAIN_GAP_RETRY_MS);
 	return false;
+}
+
+/* Looks at old blocks without changing anything, with another node than the given one unless that
+ * is alone.  Out: the digest of what we miss, empty for nothing.  Returns: who told, or NULL. */
+static UsdtpayProvider *
+chain_peek(Scanner *s, const UsdtpayProvider *other_than, int64 from, int64 to, char *news)
+{
+	uint64 except = 0;
+
+	for (;;)
+	{
+		UsdtpayProvider *p = chain_confirmer(s, other_than, to, 0, except, false);
+		ScannerIngest ingest;
+
+		if (p == NULL)
+			return NULL;
+		except |= chain_bit(s, p);
+		if (!chain_attempt(s, p, SCANNER_LOOK_PEEK, from, to, &ingest) ||
+			ingest.verdict == SCANNER_FAULT || ingest.verdict == SCANNER_DISAGREE)
+			continue;
+		if (ingest.verdict != SCANNER_INGESTED)
+			return NULL;
+		strlcpy(news, ingest.message, sizeof(ingest.message));
+		return p;
+	}
+}
+
+/* Takes in what two looks at old blocks agree that we miss.  Returns: whether the range is done. */
+static bool
+chain_take_news(Scanner *s, UsdtpayProvider *first, int64 from, int64 to, const char *news,
+				int *found)
+{
+	char again[sizeof(((ScannerIngest *) 0)->message)];
+	UsdtpayProvider *second = chain_peek(s, first, from, to, again);
+	ScannerIngest ingest;
+
+	if (second == NULL)
+		return false;
+	if (strcmp(news, again) != 0)
+	{
+		scanner_note(
+			s, "two nodes tell differently of the old blocks " INT64_FORMAT " to " INT64_FORMAT,
+			from, to);
+		return false;
+	}
+	if (!chain_attempt(s, second, SCANNER_LOOK_RESCAN, from, to, &ingest) ||
+		ingest.verdict != SCANNER_INGESTED)
+		return false;
+	*found = ingest.deposits;
+	return true;
 }
 
 /* Works on a range somebody asked for.  Returns: whether there is more to do at once. */
 bool
 scanner_rescan(Scanner *s)
 {
-	uint64 except = 0;
+	char news[sizeof(((ScannerIngest *) 0)->message)];
+	UsdtpayProvider *p;
+	int found = 0;
 	int64 id;
 	int64 from;
 	int64 last;
@@ -380,24 +470,15 @@ scanner_rescan(Scanner *s)
 		!scanner_db_rescan(s, &id, &from, &last))
 		return false;
 	last = Min(last, Min(s->final, from + chain_span_size(s, usdtpay_scan_span) - 1));
-	for (;;)
+	p = chain_peek(s, NULL, from, last, news);
+	if (p != NULL && (news[0] == '\0' || chain_take_news(s, p, from, last, news, &found)))
 	{
-		UsdtpayProvider *p =
-			usdtpay_provider_choose(s->providers, s->provider_count, last, 0, except, NULL);
-		ScannerIngest ingest;
-
-		if (p == NULL)
-			break;
-		except |= chain_bit(s, p);
-		if (!chain_attempt(s, p, SCANNER_LOOK_RESCAN, from, last, &ingest) ||
-			ingest.verdict == SCANNER_FAULT || ingest.verdict == SCANNER_DISAGREE)
-			continue;
-		if (ingest.verdict != SCANNER_INGESTED)
-			return false;
-		scanner_db_rescanned(s, id, last + 1, ingest.deposits);
+		scanner_db_rescanned(s, id, last + 1, found);
 		return true;
 	}
-	scanner_note(s, "no node gives the old blocks " INT64_FORMAT " to " INT64_FORMAT, from, last);
+	if (p == NULL)
+		scanner_note(s, "no node gives the old blocks " INT64_FORMAT " to " INT64_FORMAT, from,
+					 last);
 	s->rescan_at = scanner_after(CHAIN_AGAIN_MS);
 	return false;
 }

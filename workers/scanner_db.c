@@ -240,7 +240,7 @@ scanner_db_reload(Scanner *s)
 		if (s->providers[old].pending != NULL)
 			usdtpay_rpc_free(s->providers[old].pending);
 	s->provider_count = 0;
-	s->tip_provider = NULL;
+	s->started_at = GetCurrentTimestamp();
 	s->fingerprint = NULL;
 	s->note[0] = '\0';
 	MemoryContextReset(s->config_context);
@@ -320,10 +320,12 @@ db_sort_error(const ErrorData *edata, ScannerIngest *out)
 
 /* Calls chain_ingest and commits. */
 static void
-db_call_ingest(Scanner *s, ScannerLook look, ScannerSpan *span, Datum cleared, ScannerIngest *out)
+db_call_ingest(Scanner *s, const UsdtpayProvider *p, ScannerLook look, ScannerSpan *span,
+			   Datum cleared, ScannerIngest *out)
 {
-	Oid types[5] = {TEXTOID, TEXTOID, TEXTOID, TEXTOID, INT8ARRAYOID};
-	Datum args[5];
+	static const char *const modes[] = {"tip", "final", "peek", "rescan"};
+	Oid types[6] = {TEXTOID, TEXTOID, TEXTOID, TEXTOID, INT8ARRAYOID, INT4OID};
+	Datum args[6];
 	const char *status;
 	bool isnull;
 
@@ -333,11 +335,10 @@ db_call_ingest(Scanner *s, ScannerLook look, ScannerSpan *span, Datum cleared, S
 	args[0] = CStringGetTextDatum(s->code);
 	args[1] = db_text(&span->headers);
 	args[2] = db_text(&span->logs);
-	args[3] = CStringGetTextDatum(look == SCANNER_LOOK_TIP     ? "tip"
-								  : look == SCANNER_LOOK_FINAL ? "final"
-															   : "rescan");
+	args[3] = CStringGetTextDatum(modes[look]);
 	args[4] = cleared;
-	db_query("SELECT status, deposits FROM usdtpay.chain_ingest($1, $2, $3, $4, $5)", 5, types,
+	args[5] = Int32GetDatum(p->id);
+	db_query("SELECT status, deposits FROM usdtpay.chain_ingest($1, $2, $3, $4, $5, $6)", 6, types,
 			 args, NULL, false);
 	status = TextDatumGetCString(db_value(0, 1, &isnull));
 	out->deposits = DatumGetInt32(db_value(0, 2, &isnull));
@@ -345,15 +346,18 @@ db_call_ingest(Scanner *s, ScannerLook look, ScannerSpan *span, Datum cleared, S
 		db_read_cursors(s);
 	out->verdict = strcmp(status, "reorg") == 0      ? SCANNER_REORG
 				   : strcmp(status, "disagree") == 0 ? SCANNER_DISAGREE
+				   : strcmp(status, "more") == 0     ? SCANNER_MORE
 													 : SCANNER_INGESTED;
+	if (strncmp(status, "news ", 5) == 0)
+		strlcpy(out->message, status + 5, sizeof(out->message));
 	usdtpay_worker_commit();
 }
 
 /* Hands a span to chain_ingest.  Faults in the answer come back as a verdict; anything else is
  * thrown on. */
 void
-scanner_db_ingest(Scanner *s, ScannerLook look, ScannerSpan *span, const int64 *cleared,
-				  int cleared_count, ScannerIngest *out)
+scanner_db_ingest(Scanner *s, const UsdtpayProvider *p, ScannerLook look, ScannerSpan *span,
+				  const int64 *cleared, int cleared_count, ScannerIngest *out)
 {
 	Datum *numbers = palloc(sizeof(Datum) * Max(cleared_count, 1));
 	Datum array;
@@ -366,7 +370,7 @@ scanner_db_ingest(Scanner *s, ScannerLook look, ScannerSpan *span, const int64 *
 											FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 	PG_TRY();
 	{
-		db_call_ingest(s, look, span, array, out);
+		db_call_ingest(s, p, look, span, array, out);
 	}
 	PG_CATCH();
 	{
@@ -382,6 +386,32 @@ scanner_db_ingest(Scanner *s, ScannerLook look, ScannerSpan *span, const int64 *
 		pgstat_report_activity(STATE_IDLE, NULL);
 	}
 	PG_END_TRY();
+}
+
+/* Finds whose word we hold about the blocks from..to.
+ * Out: to, cut where another one's begins; the teller, NULL when unknown or no longer ours.
+ * Returns: false when the gate is closed. */
+bool
+scanner_db_teller(Scanner *s, int64 from, int64 *to, UsdtpayProvider **teller)
+{
+	Oid types[3] = {INT4OID, INT8OID, INT8OID};
+	Datum args[3] = {Int32GetDatum(s->network_id), Int64GetDatum(from), Int64GetDatum(*to)};
+	bool isnull;
+	int32 id;
+	int i;
+
+	if (!usdtpay_worker_begin())
+		return false;
+	db_query("SELECT source, until FROM usdtpay_internal.scanner_teller($1, $2, $3)", 3, types,
+			 args, NULL, true);
+	*teller = NULL;
+	id = DatumGetInt32(db_value(0, 1, &isnull));
+	for (i = 0; !isnull && i < s->provider_count; i++)
+		if (s->providers[i].id == id)
+			*teller = &s->providers[i];
+	*to = DatumGetInt64(db_value(0, 2, &isnull));
+	usdtpay_worker_commit();
+	return true;
 }
 
 /* Reads the hash of the block we hold at a height.  Returns: false when there is none. */

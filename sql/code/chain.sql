@@ -6,6 +6,7 @@
 
 CREATE OR REPLACE FUNCTION usdtpay.chain_ingest(
     p_network text, p_headers text, p_logs text, p_mode text DEFAULT 'tip', p_cleared bigint [] DEFAULT '{}',
+    p_source integer DEFAULT NULL,
     OUT status text, OUT blocks integer, OUT transfers integer, OUT deposits integer,
     OUT tip_number bigint, OUT final_number bigint
 )
@@ -30,45 +31,54 @@ BEGIN
             status := usdtpay_internal.chain_link(v_net, v_cur, v_blocks);
         WHEN 'final' THEN
             status := usdtpay_internal.chain_second_look(v_cur, v_blocks);
-        WHEN 'rescan' THEN
+        WHEN 'rescan', 'peek' THEN
             status := usdtpay_internal.chain_rescan_check(v_net, v_cur, v_blocks);
         ELSE
             RAISE EXCEPTION USING ERRCODE = 'UP000',
                 MESSAGE = 'no such mode', DETAIL = format('Mode is "%s".', p_mode),
-                HINT = 'Modes are tip, final and rescan.';
+                HINT = 'Modes are tip, final, rescan and peek.';
     END CASE;
     IF status = 'ok' THEN
         SELECT r.transfers, r.controls INTO v_rows, v_controls
         FROM usdtpay_internal.chain_rows(v_net, v_cur, v_blocks, p_headers, p_logs, p_mode, p_cleared) AS r;
         IF p_mode = 'final' AND usdtpay_internal.chain_disagrees(v_net, v_blocks, v_rows) THEN
             status := 'disagree';
+        ELSIF p_mode = 'final' AND usdtpay_internal.chain_news(v_net, v_blocks, v_rows)
+        AND usdtpay_internal.chain_peek(v_net, v_rows) IS NOT NULL THEN -- after network_resume some are final already
+            status := 'more';
+        ELSIF p_mode = 'peek' THEN
+            status := coalesce('news ' || usdtpay_internal.chain_peek(v_net, v_rows), 'known');
         END IF;
     END IF;
     blocks := cardinality(v_blocks.numbers);
     transfers := coalesce(cardinality(v_rows), 0);
     deposits := 0;
-    IF status = 'ok' THEN
+    IF status IN ('ok', 'more') THEN
         IF p_mode = 'tip' THEN
-            PERFORM usdtpay_internal.chain_extend(v_net, v_cur, v_blocks);
+            PERFORM usdtpay_internal.chain_extend(v_net, v_cur, v_blocks, p_source);
         END IF;
         PERFORM usdtpay_internal.chain_controls(v_controls);
         deposits := usdtpay_internal.deposit_store(v_net, v_rows);
+    END IF;
+    IF status = 'more' THEN -- one node's word: kept, and to be confirmed by another before it counts
+        UPDATE usdtpay.chain_block AS b SET source = p_source
+        WHERE b.network_id = v_net.network_id AND b.canonical
+        AND b.number > v_cur.final_number AND b.number <= v_blocks.numbers[blocks];
+    ELSIF status = 'ok' AND p_mode <> 'tip' THEN
         IF p_mode = 'final' THEN
             UPDATE usdtpay.chain_cursor AS c SET
                 final_number = v_blocks.numbers[blocks], final_hash = v_blocks.hashes[blocks],
                 final_time = v_blocks.times[blocks], moved_at = now()
             WHERE c.network_id = v_net.network_id;
         END IF;
-        IF p_mode <> 'tip' THEN
-            PERFORM usdtpay_internal.deposit_finalize(v_net);
-        END IF;
+        PERFORM usdtpay_internal.deposit_finalize(v_net);
     END IF;
     SELECT c.tip_number, c.final_number INTO tip_number, final_number
     FROM usdtpay.chain_cursor AS c WHERE c.network_id = v_net.network_id;
 END;
 $$;
-COMMENT ON FUNCTION usdtpay.chain_ingest(text, text, text, text, bigint []) IS
-'Takes raw node answers. p_headers: JSON array of block objects (EVM: eth_getBlockByNumber results; TRON: blocks of getblockbylimitnext); p_logs: JSON array of log objects of the watched contracts (TRON: one array of transaction infos per block). Everything is validated and a fault rejects the whole answer (UP400, UP401; UP404 when a bloom filter says logs are missing in blocks not listed in p_cleared). Mode tip: the blocks continue the tip cursor and create seen deposits; status ok, known (nothing new) or reorg (they do not link, nothing changed). Mode final: a second look at final+1..n, headers whole or only block n; status ok (credited, final cursor moved) or disagree (nothing changed). Mode rescan: a look at blocks already passed; missing deposits are recorded. Errors: UP000, UP200, UP4xx.';
+COMMENT ON FUNCTION usdtpay.chain_ingest(text, text, text, text, bigint [], integer) IS
+'Takes raw node answers. p_headers: JSON array of block objects (EVM: eth_getBlockByNumber results; TRON: blocks of getblockbylimitnext); p_logs: JSON array of log objects of the watched contracts (TRON: one array of transaction infos per block). Everything is validated and a fault rejects the whole answer (UP400, UP401; UP404 when a bloom filter says logs are missing in blocks not listed in p_cleared). Mode tip: the blocks continue the tip cursor and create seen deposits; status ok, known (nothing new) or reorg (they do not link, nothing changed). Mode final: a second look at final+1..n, headers whole or only block n; status ok (credited, final cursor moved), disagree (it lacks or contradicts what we hold; nothing changed) or more (it has what we did not: recorded, not credited; repeat with another node). Mode rescan: a look at blocks already passed; missing deposits are recorded and credited, so the caller vouches for the answer; mode peek tells what that would add and changes nothing: known, or news and a digest to compare with another node''s. p_source is the endpoint that answered. Errors: UP000, UP200, UP4xx.';
 
 CREATE OR REPLACE FUNCTION usdtpay_internal.network_get(p_network text) RETURNS usdtpay.network
 LANGUAGE plpgsql STABLE
@@ -326,8 +336,44 @@ $$;
 COMMENT ON FUNCTION usdtpay_internal.chain_disagrees(usdtpay.network, usdtpay_internal.chain_span, usdtpay_internal.chain_row []) IS
 'Whether a second look lacks, or tells differently, a deposit we hold up to its last block. What it has beyond ours is no contradiction: the first look missed it.';
 
+CREATE OR REPLACE FUNCTION usdtpay_internal.chain_news(
+    p_net usdtpay.network, p_span usdtpay_internal.chain_span, p_rows usdtpay_internal.chain_row []
+) RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    -- a set operation, hashed, as in chain_disagrees
+    SELECT EXISTS (
+        SELECT r.tx_hash, r.token_id, r.ordinal FROM unnest(p_rows) AS r
+        EXCEPT
+        SELECT d.tx_hash, d.token_id, d.ordinal FROM usdtpay.deposit AS d
+        WHERE d.network_id = p_net.network_id AND d.state = 'seen'
+        AND d.block_number <= p_span.numbers[cardinality(p_span.numbers)]
+    )
+$$;
+COMMENT ON FUNCTION usdtpay_internal.chain_news(usdtpay.network, usdtpay_internal.chain_span, usdtpay_internal.chain_row []) IS
+'Whether a second look has transfers to us beyond the seen deposits up to its last block: the cheap question before chain_peek.';
+
+CREATE OR REPLACE FUNCTION usdtpay_internal.chain_peek(p_net usdtpay.network, p_rows usdtpay_internal.chain_row []) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT encode(sha256(string_agg(
+        r.tx_hash || int4send(r.token_id) || int4send(r.ordinal) || r.block_hash || r.recipient || r.sender || convert_to(r.amount_raw::text, 'UTF8'),
+        '' ORDER BY r.tx_hash, r.token_id, r.ordinal
+    )), 'hex')
+    FROM usdtpay_internal.deposit_route(p_net, p_rows) AS r
+    WHERE NOT EXISTS (
+        SELECT FROM usdtpay.deposit AS d
+        WHERE d.party_id = r.party_id AND d.network_id = p_net.network_id AND d.tx_hash = r.tx_hash
+        AND d.token_id = r.token_id AND d.ordinal = r.ordinal AND d.state <> 'orphaned'
+    )
+$$;
+COMMENT ON FUNCTION usdtpay_internal.chain_peek(usdtpay.network, usdtpay_internal.chain_row []) IS
+'Digest of the transfers to us in an answer that we hold no live deposit for; NULL when we hold them all.';
+
 CREATE OR REPLACE FUNCTION usdtpay_internal.chain_extend(
-    p_net usdtpay.network, p_cur usdtpay.chain_cursor, p_span usdtpay_internal.chain_span
+    p_net usdtpay.network, p_cur usdtpay.chain_cursor, p_span usdtpay_internal.chain_span, p_source integer
 ) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -335,11 +381,11 @@ AS $$
 DECLARE
     v_n integer := cardinality(p_span.numbers);
 BEGIN
-    INSERT INTO usdtpay.chain_block AS b (network_id, number, hash, parent_hash, block_time)
-    SELECT p_net.network_id, s.number, s.hash, s.parent_hash, s.block_time
+    INSERT INTO usdtpay.chain_block AS b (network_id, number, hash, parent_hash, block_time, source)
+    SELECT p_net.network_id, s.number, s.hash, s.parent_hash, s.block_time, p_source
     FROM unnest(p_span.numbers, p_span.hashes, p_span.parents, p_span.times) AS s (number, hash, parent_hash, block_time)
     WHERE s.number > coalesce(p_cur.tip_number, -1)
-    ON CONFLICT ON CONSTRAINT chain_block_pkey DO UPDATE SET canonical = true WHERE NOT b.canonical;
+    ON CONFLICT ON CONSTRAINT chain_block_pkey DO UPDATE SET canonical = true, source = excluded.source WHERE NOT b.canonical;
     UPDATE usdtpay.chain_cursor AS c SET
         tip_number = p_span.numbers[v_n], tip_hash = p_span.hashes[v_n], tip_time = p_span.times[v_n],
         final_number = coalesce(c.final_number, p_span.numbers[1] - 1),
@@ -349,7 +395,7 @@ BEGIN
     WHERE c.network_id = p_net.network_id;
 END;
 $$;
-COMMENT ON FUNCTION usdtpay_internal.chain_extend(usdtpay.network, usdtpay.chain_cursor, usdtpay_internal.chain_span) IS
+COMMENT ON FUNCTION usdtpay_internal.chain_extend(usdtpay.network, usdtpay.chain_cursor, usdtpay_internal.chain_span, integer) IS
 'Stores the new headers of a run and moves the tip to its end; the first run of a network also sets where final begins.';
 
 CREATE OR REPLACE FUNCTION usdtpay_internal.chain_rewind(p_network text, p_number bigint, p_hash bytea) RETURNS text

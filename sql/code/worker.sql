@@ -145,6 +145,29 @@ $$;
 COMMENT ON FUNCTION usdtpay_internal.scanner_hash(integer, bigint) IS
 'Hash of the block we hold at a height; NULL when none, or no longer.';
 
+CREATE OR REPLACE FUNCTION usdtpay_internal.scanner_teller(
+    p_network_id integer, p_from bigint, p_to bigint, OUT source integer, OUT until bigint
+)
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT f.source, coalesce(
+        (
+            SELECT min(b.number) - 1 FROM usdtpay.chain_block AS b
+            WHERE b.network_id = p_network_id AND b.canonical AND b.number > p_from AND b.number <= p_to
+            AND b.source IS DISTINCT FROM f.source
+        ), p_to
+    )
+    FROM (
+        SELECT (
+            SELECT b.source FROM usdtpay.chain_block AS b
+            WHERE b.network_id = p_network_id AND b.canonical AND b.number = p_from
+        ) AS source
+    ) AS f
+$$;
+COMMENT ON FUNCTION usdtpay_internal.scanner_teller(integer, bigint, bigint) IS
+'Whose word we hold about block p_from, and up to which block (at most p_to) it is the same endpoint''s.';
+
 CREATE OR REPLACE FUNCTION usdtpay_internal.scanner_rescan_next(p_network_id integer)
 RETURNS TABLE (rescan_id bigint, next_block bigint, to_block bigint)
 LANGUAGE sql STABLE SECURITY DEFINER

@@ -177,6 +177,7 @@ CREATE TABLE usdtpay.chain_block (
     parent_hash bytea NOT NULL,
     block_time timestamptz NOT NULL,
     canonical boolean NOT NULL DEFAULT true,
+    source integer,
     CONSTRAINT chain_block_pkey PRIMARY KEY (network_id, number, hash),
     CONSTRAINT chain_block_hash_check CHECK (octet_length(hash) = 32 AND octet_length(parent_hash) = 32)
 );
@@ -187,6 +188,7 @@ COMMENT ON COLUMN usdtpay.chain_block.hash IS 'Block hash (TRON: block id)';
 COMMENT ON COLUMN usdtpay.chain_block.parent_hash IS 'Hash of the block below';
 COMMENT ON COLUMN usdtpay.chain_block.block_time IS 'Time in the header';
 COMMENT ON COLUMN usdtpay.chain_block.canonical IS 'False once a reorg took it away';
+COMMENT ON COLUMN usdtpay.chain_block.source IS 'Endpoint whose word we hold about its transfers: another one must confirm it before anything is credited';
 CREATE UNIQUE INDEX chain_block_canonical_key ON usdtpay.chain_block (network_id, number) WHERE canonical;
 SELECT pg_catalog.pg_extension_config_dump('usdtpay.chain_block', '');
 

@@ -94,13 +94,21 @@ SELECT sim.refuses(format('SELECT pg_temp.ingest(''final'', %s)', a), 'UP403', f
 SELECT sim.refuses($$SELECT sim.finalize(1008, jsonb_build_array(sim.transfer(1005, 0, sim.addr('r1'), 10000000, 'r1', 'b')))$$, 'UP400', 'a log of a block we do not hold is refused');
 SELECT is(pg_temp.ingest('final', 1000, 1006, (SELECT jsonb_build_array(a) FROM log)), 'ok 7 1 0 1008 1006', 'in two steps, the first with all headers');
 SELECT is(sim.order('r1') || ', ' || sim.order('r2'), 'paid 10/10/10, confirming 10/10/0', 'only what is final pays');
-SELECT is(sim.finalize(1008, (SELECT jsonb_build_array(b, sim.transfer(1007, 2, :'r2', 500000, 'extra'), c) FROM log)), 'ok', 'a second look that has more is right: the first missed it');
+SELECT is(sim.finalize(1008, (SELECT jsonb_build_array(b, sim.transfer(1007, 2, :'r2', 500000, 'extra'), c) FROM log)), 'more', 'a second look that has more is one node''s word');
+SELECT is(sim.dep('extra') || ', ' || (SELECT final_number FROM usdtpay.chain_cursor), 'seen matched 0.5, 1006', 'which is kept, but credits nothing');
+SELECT is(sim.finalize(1008, (SELECT jsonb_build_array(b, c) FROM log)), 'disagree', 'a node that does not know of it does not confirm');
+SELECT is(sim.finalize(1008, (SELECT jsonb_build_array(b, sim.transfer(1007, 2, :'r2', 500001, 'extra'), c) FROM log)), 'disagree', 'nor one that tells another amount');
+SELECT is(sim.finalize(1008, (SELECT jsonb_build_array(b, sim.transfer(1007, 2, :'r2', 500000, 'extra'), c) FROM log)), 'ok', 'one that tells the same does');
 SELECT is(sim.dep('extra') || ', ' || sim.order('r2') || ', ' || sim.order('r3'), 'final matched 0.5, paid 10/10.5/10.5 overpaid,multiple, paid 10/10/10', 'it is recorded and credited');
 SELECT sim.sound();
 
 -- rescan
 SELECT is(pg_temp.ingest('rescan', 1005, 1007, (SELECT jsonb_build_array(a, b, sim.transfer(1007, 2, :'r2', 500000, 'extra'), c) FROM log)), 'ok 3 4 0 1008 1008', 'a rescan of what is known changes nothing');
 SELECT is(pg_temp.ingest('rescan', 1005, 1005, '[]'), 'ok 1 0 0 1008 1008', 'nor does one that sees less');
+SELECT is(pg_temp.ingest('peek', 1005, 1007, (SELECT jsonb_build_array(a, b, sim.transfer(1007, 2, :'r2', 500000, 'extra'), c) FROM log)), 'known 3 4 0 1008 1008', 'a peek says that nothing is missing');
+SELECT matches(pg_temp.ingest('peek', 1006, 1006, jsonb_build_array(sim.transfer(1006, 1, :'r1', 250000, 'missed'))), '^news [0-9a-f]{64} 1 1 0 1008 1008$', 'or gives a digest of what is');
+SELECT isnt(pg_temp.ingest('peek', 1006, 1006, jsonb_build_array(sim.transfer(1006, 1, :'r1', 250001, 'missed'))), pg_temp.ingest('peek', 1006, 1006, jsonb_build_array(sim.transfer(1006, 1, :'r1', 250000, 'missed'))), 'in which every amount counts');
+SELECT is(sim.dep('missed'), NULL, 'and changes nothing');
 SELECT is(pg_temp.ingest('rescan', 1006, 1006, jsonb_build_array(sim.transfer(1006, 1, :'r1', 250000, 'missed'))), 'ok 1 1 1 1008 1008', 'a missed deposit is found');
 SELECT is(sim.dep('missed'), 'final matched 0.25', 'and credited');
 SELECT is(pg_temp.ingest('rescan', 1006, 1006, jsonb_build_array(sim.transfer(1006, 1, :'r1', 250000, 'missed'))), 'ok 1 1 0 1008 1008', 'once');

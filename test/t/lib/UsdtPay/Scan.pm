@@ -24,7 +24,7 @@ sub scan_cluster
 {
 	my ($name, %options) = @_;
 	my $db = usdtpay_cluster($name, %options, conf => [
-		"usdtpay.databases = 'postgres'", "usdtpay.rpc_timeout = '3s'",
+		"usdtpay.databases = 'postgres'", "usdtpay.rpc_timeout = '3s'", "usdtpay.second_look_patience = '4s'",
 		"max_worker_processes = 16", @{ $options{conf} // [] } ]);
 	sql($db, q{SELECT usdtpay.roles_setup(); SELECT usdtpay.merchant_create('shop', 'Shop')});
 	sql($db, sprintf q{SELECT usdtpay.wallet_add('w', 'xpub', 'evm', p_xpub => '%s',

@@ -1,8 +1,8 @@
 -- From a node's answer to deposits: verify, link, store, route, credit.  One transaction per call,
 -- no network access; every rule can be tested with recorded blocks.
 --
--- Lock order everywhere: chain_cursor (the network) → deposit → payment_order by (party, order) →
--- account by id.
+-- Lock order everywhere: chain_cursor (the network) → merchant, where money is posted → deposit →
+-- payment_order by (party, order) → account by id.
 
 CREATE OR REPLACE FUNCTION usdtpay.chain_ingest(
     p_network text, p_headers text, p_logs text, p_mode text DEFAULT 'tip', p_cleared bigint [] DEFAULT '{}',

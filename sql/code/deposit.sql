@@ -152,6 +152,7 @@ BEGIN
         RETURN 0;
     END IF;
     v_orders := usdtpay_internal.deposit_orders(v_deposits);
+    PERFORM usdtpay_internal.money_lock(v_deposits.parties);
     PERFORM usdtpay_internal.order_lock(v_orders); -- before any account, everywhere
     UPDATE usdtpay.deposit AS d SET route = 'late' -- reversed while it was in flight
     FROM unnest(v_orders.parties, v_orders.ids) AS k (party_id, order_id)
@@ -316,6 +317,7 @@ BEGIN
     IF v_id IS NOT NULL THEN
         RETURN v_id;
     END IF;
+    PERFORM usdtpay_internal.money_lock(ARRAY[v_party]);
     SELECT d.* INTO v_deposit FROM usdtpay.deposit AS d
     WHERE d.party_id = v_party AND d.deposit_id = p_deposit FOR NO KEY UPDATE;
     IF v_deposit.deposit_id IS NULL OR p_order IS NOT NULL AND NOT EXISTS (

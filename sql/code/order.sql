@@ -44,6 +44,19 @@ END::usdtpay.order_state;
 COMMENT ON FUNCTION usdtpay_internal.order_next(usdtpay.order_state, bigint, bigint, bigint) IS
 'State that follows from the money: p_need is due less tolerance, p_seen and p_final the sums of its deposits. Expiry, cancelling and reversal are decided elsewhere. Inlined, hence without a search_path of its own.';
 
+CREATE OR REPLACE FUNCTION usdtpay_internal.money_lock(p_parties bigint []) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM FROM (
+        SELECT FROM usdtpay.merchant AS m WHERE m.party_id = ANY (p_parties) ORDER BY m.party_id FOR NO KEY UPDATE
+    ) AS locked;
+END;
+$$;
+COMMENT ON FUNCTION usdtpay_internal.money_lock(bigint []) IS
+'Makes those take turns that post for a merchant more than once in a transaction: a settlement follows a credit, and two such pairs would wait for each other''s accounts. Rows, not advisory locks: a block may pay thousands of merchants.';
+
 CREATE OR REPLACE FUNCTION usdtpay_internal.order_lock(p_orders usdtpay_internal.pairs) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -382,8 +395,10 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_order usdtpay.payment_order := usdtpay_internal.order_take(p_order, p_party);
+    v_order usdtpay.payment_order;
 BEGIN
+    PERFORM usdtpay_internal.money_lock(ARRAY[usdtpay_internal.party_acting(p_party)]);
+    v_order := usdtpay_internal.order_take(p_order, p_party);
     IF usdtpay_internal.resolution_known(v_order.party_id, p_key, 'settle_underpaid', NULL, p_order) IS NOT NULL THEN
         RETURN v_order.state;
     END IF;
@@ -447,6 +462,7 @@ DECLARE
     v_id bigint;
 BEGIN
     PERFORM usdtpay_internal.require_operator();
+    PERFORM usdtpay_internal.money_lock(ARRAY[usdtpay_internal.party_acting(p_party)]);
     v_order := usdtpay_internal.order_take(p_order, p_party);
     IF usdtpay_internal.resolution_known(v_order.party_id, p_key, 'reverse', NULL, p_order) IS NOT NULL THEN
         RETURN v_order.state;

@@ -134,6 +134,8 @@ struct Scanner
 	int64 served;
 	int64 served_final;
 	TimestampTz served_at;
+	int disputes;                /* second looks in a row that contradicted the first */
+	UsdtpayProvider *distrusted; /* whose word is in dispute: others are asked for new blocks */
 	double logs_per_block;
 	double bytes_per_block;
 	int tip_retries;

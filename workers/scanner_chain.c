@@ -23,6 +23,7 @@
 #define CHAIN_RETRY_MS     125
 #define CHAIN_RETRY_MAX_MS 10000
 #define CHAIN_AGAIN_MS     5000
+#define CHAIN_DISPUTE_MS   1000
 #define CHAIN_FINAL_SPAN   500
 #define CHAIN_FINAL_GAP_MS 1000
 #define CHAIN_GAP_RETRY_MS 500
@@ -272,11 +273,32 @@ chain_tip_range(const Scanner *s, int64 *from, int64 *to)
 	return true;
 }
 
+/* Tells whether a node may confirm its own word: only when there is no other one, or every other
+ * one has been silent for long.  A node that contradicted is not silent. */
+static bool
+chain_alone(const Scanner *s, const UsdtpayProvider *teller)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	int i;
+
+	for (i = 0; i < s->provider_count; i++)
+	{
+		const UsdtpayProvider *q = &s->providers[i];
+
+		if (q != teller && q->state != USDTPAY_PROVIDER_REFUSED &&
+			!TimestampDifferenceExceeds(Max(q->ok_at, s->started_at), now,
+										usdtpay_second_look_patience))
+			return false;
+	}
+	return true;
+}
+
 /* Takes the next blocks of the tip in.  Returns: whether there are more to take at once. */
 bool
 scanner_advance(Scanner *s)
 {
-	uint64 except = 0;
+	bool shun = s->distrusted != NULL && !chain_alone(s, s->distrusted);
+	uint64 except = shun ? chain_bit(s, s->distrusted) : 0;
 	int64 from;
 	int64 to;
 
@@ -321,26 +343,6 @@ chain_final_range(const Scanner *s, int64 *from, int64 *to)
 	return true;
 }
 
-/* Tells whether a node may confirm its own word: only when there is no other one, or every other
- * one has been silent for long.  A node that contradicted is not silent. */
-static bool
-chain_alone(const Scanner *s, const UsdtpayProvider *teller)
-{
-	TimestampTz now = GetCurrentTimestamp();
-	int i;
-
-	for (i = 0; i < s->provider_count; i++)
-	{
-		const UsdtpayProvider *q = &s->providers[i];
-
-		if (q != teller && q->state != USDTPAY_PROVIDER_REFUSED &&
-			!TimestampDifferenceExceeds(Max(q->ok_at, s->started_at), now,
-										usdtpay_second_look_patience))
-			return false;
-	}
-	return true;
-}
-
 /* Chooses who looks again at blocks the teller told of: somebody else, or the teller itself when
  * it is alone and nobody contradicted it.  Returns: NULL for nobody now. */
 static UsdtpayProvider *
@@ -353,6 +355,24 @@ chain_confirmer(Scanner *s, const UsdtpayProvider *teller, int64 to, int64 final
 	if (p != NULL && p == teller && (disagreed || !chain_alone(s, teller)))
 		return NULL;
 	return p;
+}
+
+/* Answers nodes that contradict one another: asks again, and when that does not help takes the
+ * blocks in anew from another node than told of them, for what we hold may be the lie. */
+static void
+chain_disputed(Scanner *s, int64 from, int64 to, UsdtpayProvider *teller)
+{
+	scanner_note(s,
+				 "no node confirms what was seen in blocks " INT64_FORMAT " to " INT64_FORMAT
+				 "; nothing is credited until one does",
+				 from, to);
+	s->disputes++;
+	if (s->disputes % 2 == 0)
+	{
+		s->distrusted = teller;
+		(void) scanner_db_rewind(s, s->final, s->final_hash);
+	}
+	s->final_at = scanner_after(Min(CHAIN_DISPUTE_MS << Min(s->disputes / 2, 8), CHAIN_AGAIN_MS));
 }
 
 /* Gives the newly final blocks their second look, by another node than the one whose word we hold
@@ -390,18 +410,21 @@ scanner_finalize(Scanner *s)
 			return true;
 		if (ingest.verdict != SCANNER_INGESTED)
 			return false;
+		s->disputes = 0;
+		s->distrusted = NULL;
 		if (chain_final_range(s, &from, &to))
 			return true;
 		s->final_at = scanner_after(Min(CHAIN_FINAL_GAP_MS, s->poll_ms));
 		return false;
 	}
-	scanner_note(s,
-				 disagreed ? "no node confirms what was seen in blocks " INT64_FORMAT
-							 " to " INT64_FORMAT "; nothing is credited until one does"
-						   : "no node gives a second look at blocks " INT64_FORMAT
-							 " to " INT64_FORMAT,
-				 from, to);
-	s->final_at = scanner_after(disagreed ? CHAIN_AGAIN_MS : CHAIN_GAP_RETRY_MS);
+	if (disagreed)
+	{
+		chain_disputed(s, from, to, teller);
+		return false;
+	}
+	scanner_note(s, "no node gives a second look at blocks " INT64_FORMAT " to " INT64_FORMAT, from,
+				 to);
+	s->final_at = scanner_after(CHAIN_GAP_RETRY_MS);
 	return false;
 }
 

@@ -241,6 +241,8 @@ scanner_db_reload(Scanner *s)
 			usdtpay_rpc_free(s->providers[old].pending);
 	s->provider_count = 0;
 	s->started_at = GetCurrentTimestamp();
+	s->distrusted = NULL;
+	s->disputes = 0;
 	s->fingerprint = NULL;
 	s->note[0] = '\0';
 	MemoryContextReset(s->config_context);

@@ -29,7 +29,7 @@ async function makeWorld() {
   await Promise.all([...networks.map(network => network.open(first)),
     ...Object.values(receivers).map(receiver => receiver.start())])
   const cluster = await Cluster.create({
-    'usdtpay.databases': "'chaos'", 'usdtpay.rpc_timeout': "'1s'", 'usdtpay.second_look_patience': "'2s'",
+    'usdtpay.databases': "'chaos'", 'usdtpay.rpc_timeout': "'1s'",
     'usdtpay.rpc_max_bytes': "'1MB'", 'usdtpay.webhook_allow_http': 'on',
     'usdtpay.webhook_allow_private': 'on', 'usdtpay.webhook_timeout': "'600ms'",
     'usdtpay.webhook_retry_unit': 5,

@@ -51,11 +51,25 @@ export class Session {
     this.child = child
   }
 
-  // Runs one statement; returns its lines.  Statements of a session wait for one another.
-  query(sql) {
-    const run = this.turn.then(() => this.exchange(sql))
+  // Runs statements one after another, with nobody else's in between; returns the lines of the
+  // last one.  After an error the transaction they were in is rolled back.
+  query(statements) {
+    const run = this.turn.then(() => this.script([statements].flat()))
     this.turn = run.catch(() => {})
     return run
+  }
+
+  async script(statements) {
+    let lines
+    try {
+      for (const sql of statements) lines = await this.exchange(sql)
+    } catch (error) {
+      if (error instanceof Refused && statements.length > 1) {
+        await this.exchange('ROLLBACK').catch(() => {})
+      }
+      throw error
+    }
+    return lines
   }
 
   async exchange(sql) {
@@ -77,13 +91,10 @@ export class Session {
     const until = Date.now() + seconds * 1000
     for (;;) {
       try {
-        let lines
-        for (const sql of [statements].flat()) lines = await this.query(sql)
-        return lines
+        return await this.query(statements)
       } catch (error) {
         const passing = error instanceof Lost || PASSING.test(error.code)
         if (!passing || Date.now() > until) throw error
-        if (error instanceof Refused) await this.query('ROLLBACK').catch(() => {})
         await sleep(100)
       }
     }

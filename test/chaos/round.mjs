@@ -3,8 +3,8 @@
 // One round: sets a world up, lets the plan loose on it, then calms everything down and waits
 // until the database has caught up with the chain.  What it saw on the way is for the model.
 import { dice } from './dice.mjs'
-import { DURATION, MERCHANTS } from './plan.mjs'
-import { Lost, Refused, Session, quote } from './psql.mjs'
+import { DURATION, MERCHANTS, SHORT_TTL } from './plan.mjs'
+import { Refused, Session, quote } from './psql.mjs'
 import { ALPHA, roundSetup } from './setup.mjs'
 
 const CALM_MS = 45_000
@@ -117,11 +117,7 @@ export class Round {
   async withdraw(login, order, statements) {
     this.withdrawn.add(`${order.merchant} ${order.reference}`)
     this.count('withdrawn')
-    try {
-      for (const sql of ['BEGIN', ...statements, 'ROLLBACK']) await login.query(sql)
-    } catch (error) {
-      if (!(error instanceof Lost)) await login.query('ROLLBACK').catch(() => {})
-    }
+    await login.query(['BEGIN', ...statements, 'ROLLBACK']).catch(() => {})
   }
 
   // Cancels; after a lost answer a refusal proves nothing.
@@ -296,6 +292,8 @@ export class Round {
     for (const network of this.networks) {
       const crowd = this.crowds.get(network.code) ?? []
       if (crowd.length) await network.crowd(crowd)
+      // a reorganisation may have taken the clock back
+      await network.clock(SHORT_TTL + 120)
       await network.mine(2)
       network.target = await network.head()
     }

@@ -12,12 +12,14 @@ CREATE OR REPLACE FUNCTION usdtpay.chain_ingest(
 )
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET jit = off -- compiling would take longer than the largest block
 AS $$
 DECLARE
     v_net usdtpay.network := usdtpay_internal.network_get(p_network);
     v_cur usdtpay.chain_cursor := usdtpay_internal.chain_lock(v_net);
     v_blocks usdtpay_internal.chain_span;
     v_rows usdtpay_internal.chain_row[];
+    v_fresh usdtpay_internal.chain_row[];
     v_controls usdtpay.issuer_event[];
 BEGIN
     IF v_cur.halted_at IS NOT NULL THEN
@@ -41,10 +43,11 @@ BEGIN
     IF status = 'ok' THEN
         SELECT r.transfers, r.controls INTO v_rows, v_controls
         FROM usdtpay_internal.chain_rows(v_net, v_cur, v_blocks, p_headers, p_logs, p_mode, p_cleared) AS r;
-        IF p_mode = 'final' AND usdtpay_internal.chain_disagrees(v_net, v_blocks, v_rows) THEN
+        v_fresh := CASE p_mode WHEN 'tip' THEN v_rows ELSE usdtpay_internal.deposit_unknown(v_net, v_rows) END;
+        IF p_mode = 'final' AND usdtpay_internal.chain_disagrees(v_net, v_cur, v_blocks, v_rows) THEN
             status := 'disagree';
-        ELSIF p_mode = 'final' AND usdtpay_internal.chain_news(v_net, v_blocks, v_rows)
-        AND usdtpay_internal.chain_peek(v_net, v_rows) IS NOT NULL THEN -- after network_resume some are final already
+        ELSIF p_mode = 'final' AND v_fresh IS NOT NULL
+        AND usdtpay_internal.chain_peek(v_net, v_fresh) IS NOT NULL THEN -- after network_resume some are final already
             status := 'more';
         ELSIF p_mode = 'peek' THEN
             status := coalesce('news ' || usdtpay_internal.chain_peek(v_net, v_rows), 'known');
@@ -58,7 +61,7 @@ BEGIN
             PERFORM usdtpay_internal.chain_extend(v_net, v_cur, v_blocks, p_source);
         END IF;
         PERFORM usdtpay_internal.chain_controls(v_controls);
-        deposits := usdtpay_internal.deposit_store(v_net, v_rows);
+        deposits := usdtpay_internal.deposit_store(v_net, v_fresh);
     END IF;
     IF status = 'more' THEN -- one node's word: kept, and to be confirmed by another before it counts
         UPDATE usdtpay.chain_block AS b SET source = p_source
@@ -71,7 +74,9 @@ BEGIN
                 final_time = v_blocks.times[blocks], moved_at = now()
             WHERE c.network_id = v_net.network_id;
         END IF;
-        PERFORM usdtpay_internal.deposit_finalize(v_net);
+        PERFORM usdtpay_internal.deposit_finalize(
+            v_net, CASE p_mode WHEN 'final' THEN v_cur.final_number + 1 ELSE v_blocks.numbers[1] END
+        );
     END IF;
     SELECT c.tip_number, c.final_number INTO tip_number, final_number
     FROM usdtpay.chain_cursor AS c WHERE c.network_id = v_net.network_id;
@@ -318,7 +323,7 @@ $$;
 COMMENT ON FUNCTION usdtpay_internal.chain_controls(usdtpay.issuer_event []) IS 'Stores what the issuer did, once.';
 
 CREATE OR REPLACE FUNCTION usdtpay_internal.chain_disagrees(
-    p_net usdtpay.network, p_span usdtpay_internal.chain_span, p_rows usdtpay_internal.chain_row []
+    p_net usdtpay.network, p_cur usdtpay.chain_cursor, p_span usdtpay_internal.chain_span, p_rows usdtpay_internal.chain_row []
 ) RETURNS boolean
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -328,31 +333,13 @@ AS $$
         SELECT d.tx_hash, d.token_id, d.ordinal, d.block_hash, d.recipient, d.sender, d.amount_raw
         FROM usdtpay.deposit AS d
         WHERE d.network_id = p_net.network_id AND d.state = 'seen'
-        AND d.block_number <= p_span.numbers[cardinality(p_span.numbers)]
+        AND d.block_number > p_cur.final_number AND d.block_number <= p_span.numbers[cardinality(p_span.numbers)]
         EXCEPT
         SELECT r.tx_hash, r.token_id, r.ordinal, r.block_hash, r.recipient, r.sender, r.amount_raw FROM unnest(p_rows) AS r
     )
 $$;
-COMMENT ON FUNCTION usdtpay_internal.chain_disagrees(usdtpay.network, usdtpay_internal.chain_span, usdtpay_internal.chain_row []) IS
+COMMENT ON FUNCTION usdtpay_internal.chain_disagrees(usdtpay.network, usdtpay.chain_cursor, usdtpay_internal.chain_span, usdtpay_internal.chain_row []) IS
 'Whether a second look lacks, or tells differently, a deposit we hold up to its last block. What it has beyond ours is no contradiction: the first look missed it.';
-
-CREATE OR REPLACE FUNCTION usdtpay_internal.chain_news(
-    p_net usdtpay.network, p_span usdtpay_internal.chain_span, p_rows usdtpay_internal.chain_row []
-) RETURNS boolean
-LANGUAGE sql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-    -- a set operation, hashed, as in chain_disagrees
-    SELECT EXISTS (
-        SELECT r.tx_hash, r.token_id, r.ordinal FROM unnest(p_rows) AS r
-        EXCEPT
-        SELECT d.tx_hash, d.token_id, d.ordinal FROM usdtpay.deposit AS d
-        WHERE d.network_id = p_net.network_id AND d.state = 'seen'
-        AND d.block_number <= p_span.numbers[cardinality(p_span.numbers)]
-    )
-$$;
-COMMENT ON FUNCTION usdtpay_internal.chain_news(usdtpay.network, usdtpay_internal.chain_span, usdtpay_internal.chain_row []) IS
-'Whether a second look has transfers to us beyond the seen deposits up to its last block: the cheap question before chain_peek.';
 
 CREATE OR REPLACE FUNCTION usdtpay_internal.chain_peek(p_net usdtpay.network, p_rows usdtpay_internal.chain_row []) RETURNS text
 LANGUAGE sql STABLE

@@ -64,6 +64,22 @@ $$;
 COMMENT ON FUNCTION usdtpay_internal.deposit_store(usdtpay.network, usdtpay_internal.chain_row []) IS
 'Records Transfers to our addresses as seen deposits, revives orphaned ones under their old identity, leaves the others alone, and advances the orders concerned. Returns how many rows were stored or revived.';
 
+CREATE OR REPLACE FUNCTION usdtpay_internal.deposit_unknown(p_net usdtpay.network, p_rows usdtpay_internal.chain_row [])
+RETURNS usdtpay_internal.chain_row []
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT array_agg(r)
+    FROM unnest(p_rows) AS r
+    WHERE NOT EXISTS (
+        SELECT FROM usdtpay.deposit AS d
+        WHERE d.tx_hash = r.tx_hash AND d.network_id = p_net.network_id AND d.token_id = r.token_id AND d.ordinal = r.ordinal
+        AND (d.state = 'seen' OR d.state = 'final' AND d.block_hash = r.block_hash)
+    )
+$$;
+COMMENT ON FUNCTION usdtpay_internal.deposit_unknown(usdtpay.network, usdtpay_internal.chain_row []) IS
+'The Transfers of a second look that the first one did not bring: those deposit_store would leave alone are not routed again. NULL when none.';
+
 CREATE OR REPLACE FUNCTION usdtpay_internal.deposit_route(p_net usdtpay.network, p_rows usdtpay_internal.chain_row [])
 RETURNS TABLE (
     party_id bigint, token_id integer, asset_id integer, ordinal integer, log_index integer, route usdtpay.deposit_route,
@@ -118,22 +134,7 @@ $$;
 COMMENT ON FUNCTION usdtpay_internal.deposit_route(usdtpay.network, usdtpay_internal.chain_row []) IS
 'Decides what each Transfer is for: the order of its address or claim, its customer, or why neither. Lateness is judged by chain time; after a reversal everything is late.';
 
-CREATE OR REPLACE FUNCTION usdtpay_internal.deposit_orders(p_deposits usdtpay_internal.pairs)
-RETURNS usdtpay_internal.pairs
-LANGUAGE sql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT ROW(array_agg(q.party_id), array_agg(q.order_id))::usdtpay_internal.pairs
-    FROM (
-        SELECT DISTINCT d.party_id, d.order_id
-        FROM unnest(p_deposits.parties, p_deposits.ids) AS k (party_id, deposit_id)
-        JOIN usdtpay.deposit AS d ON d.party_id = k.party_id AND d.deposit_id = k.deposit_id
-        WHERE d.order_id IS NOT NULL AND d.route = 'matched'
-    ) AS q
-$$;
-COMMENT ON FUNCTION usdtpay_internal.deposit_orders(usdtpay_internal.pairs) IS 'The orders a set of deposits pays.';
-
-CREATE OR REPLACE FUNCTION usdtpay_internal.deposit_finalize(p_net usdtpay.network) RETURNS integer
+CREATE OR REPLACE FUNCTION usdtpay_internal.deposit_finalize(p_net usdtpay.network, p_from bigint) RETURNS integer
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -141,36 +142,53 @@ DECLARE
     v_deposits usdtpay_internal.pairs;
     v_orders usdtpay_internal.pairs;
     v_told usdtpay_internal.pairs;
+    v_apart boolean;
 BEGIN
-    SELECT array_agg(d.party_id ORDER BY d.party_id, d.deposit_id), array_agg(d.deposit_id ORDER BY d.party_id, d.deposit_id)
-    INTO v_deposits.parties, v_deposits.ids
-    FROM usdtpay.deposit AS d
-    WHERE d.network_id = p_net.network_id AND d.state = 'seen' AND d.block_number <= (
-        SELECT c.final_number FROM usdtpay.chain_cursor AS c WHERE c.network_id = p_net.network_id
-    );
+    WITH dep AS MATERIALIZED (
+        SELECT d.party_id, d.deposit_id, d.order_id, d.route, d.customer_ref
+        FROM usdtpay.deposit AS d
+        WHERE d.network_id = p_net.network_id AND d.state = 'seen' AND d.block_number >= p_from AND d.block_number <= (
+            SELECT c.final_number FROM usdtpay.chain_cursor AS c WHERE c.network_id = p_net.network_id
+        )
+    ), paid AS MATERIALIZED (
+        SELECT DISTINCT dep.party_id, dep.order_id FROM dep WHERE dep.order_id IS NOT NULL AND dep.route = 'matched'
+    )
+    SELECT
+        array_agg(d.party_id ORDER BY d.party_id, d.deposit_id), array_agg(d.deposit_id ORDER BY d.party_id, d.deposit_id),
+        (SELECT array_agg(paid.party_id) FROM paid), (SELECT array_agg(paid.order_id) FROM paid),
+        bool_or(d.route <> 'matched' OR d.customer_ref IS NOT NULL)
+    INTO v_deposits.parties, v_deposits.ids, v_orders.parties, v_orders.ids, v_apart
+    FROM dep AS d;
     IF v_deposits.ids IS NULL THEN
         RETURN 0;
     END IF;
-    v_orders := usdtpay_internal.deposit_orders(v_deposits);
     PERFORM usdtpay_internal.money_lock(v_deposits.parties);
-    PERFORM usdtpay_internal.order_lock(v_orders); -- before any account, everywhere
-    UPDATE usdtpay.deposit AS d SET route = 'late' -- reversed while it was in flight
-    FROM unnest(v_orders.parties, v_orders.ids) AS k (party_id, order_id)
-    JOIN usdtpay.payment_order AS o ON o.party_id = k.party_id AND o.order_id = k.order_id AND o.state = 'reversed'
-    WHERE d.party_id = o.party_id AND d.order_id = o.order_id AND d.route = 'matched' AND d.state = 'seen';
+    IF usdtpay_internal.order_lock(v_orders) THEN -- before any account, everywhere
+        v_apart := true;
+        UPDATE usdtpay.deposit AS d SET route = 'late' -- reversed while it was in flight
+        FROM unnest(v_deposits.parties, v_deposits.ids) AS k (party_id, deposit_id)
+        WHERE d.party_id = k.party_id AND d.deposit_id = k.deposit_id AND d.route = 'matched' AND 'reversed' = (
+            SELECT o.state FROM usdtpay.payment_order AS o WHERE o.party_id = d.party_id AND o.order_id = d.order_id
+        );
+    END IF;
     PERFORM usdtpay_internal.deposit_credit(p_net, v_deposits);
-    PERFORM usdtpay_internal.order_advance(v_orders.parties, v_orders.ids);
-    SELECT array_agg(d.party_id ORDER BY d.deposit_id), array_agg(d.deposit_id ORDER BY d.deposit_id)
-    INTO v_told.parties, v_told.ids
-    FROM unnest(v_deposits.parties, v_deposits.ids) AS k (party_id, deposit_id)
-    JOIN usdtpay.deposit AS d ON d.party_id = k.party_id AND d.deposit_id = k.deposit_id
-    WHERE d.route <> 'matched' OR d.customer_ref IS NOT NULL;
-    PERFORM usdtpay_internal.deposit_announce(v_told.parties, v_told.ids, 'final');
+    PERFORM usdtpay_internal.order_derive(v_orders.parties, v_orders.ids);
+    IF v_apart THEN
+        SELECT array_agg(d.party_id ORDER BY d.deposit_id), array_agg(d.deposit_id ORDER BY d.deposit_id)
+        INTO v_told.parties, v_told.ids
+        FROM unnest(v_deposits.parties, v_deposits.ids) AS k (party_id, deposit_id)
+        CROSS JOIN LATERAL (
+            -- row by row: as a join it could be planned the wrong way round when statistics know no such row
+            SELECT q.* FROM usdtpay.deposit AS q WHERE q.party_id = k.party_id AND q.deposit_id = k.deposit_id OFFSET 0
+        ) AS d
+        WHERE d.route <> 'matched' OR d.customer_ref IS NOT NULL;
+        PERFORM usdtpay_internal.deposit_announce(v_told.parties, v_told.ids, 'final');
+    END IF;
     RETURN cardinality(v_deposits.ids);
 END;
 $$;
-COMMENT ON FUNCTION usdtpay_internal.deposit_finalize(usdtpay.network) IS
-'Credits every seen deposit up to the final cursor: one journal each, state final, orders advanced, events written. Returns how many.';
+COMMENT ON FUNCTION usdtpay_internal.deposit_finalize(usdtpay.network, bigint) IS
+'Credits every seen deposit from a block up to the final cursor (no transaction leaves any below it): one journal each, state final, orders advanced, events written. Returns how many.';
 
 CREATE OR REPLACE FUNCTION usdtpay_internal.deposit_credit(p_net usdtpay.network, p_deposits usdtpay_internal.pairs) RETURNS void
 LANGUAGE plpgsql
@@ -186,6 +204,7 @@ DECLARE
     v_refs text[];
     v_line_deposits bigint[];
     v_journals bigint[];
+    v_credited bigint;
 BEGIN
     WITH dep AS MATERIALIZED (
         SELECT
@@ -205,7 +224,9 @@ BEGIN
                 ELSE 0
             END AS fee
         FROM unnest(p_deposits.parties, p_deposits.ids) AS k (party_id, deposit_id)
-        JOIN usdtpay.deposit AS d ON d.party_id = k.party_id AND d.deposit_id = k.deposit_id
+        CROSS JOIN LATERAL (
+            SELECT q.* FROM usdtpay.deposit AS q WHERE q.party_id = k.party_id AND q.deposit_id = k.deposit_id OFFSET 0
+        ) AS d
         LEFT JOIN usdtpay.merchant AS m ON m.party_id = d.party_id
         WHERE d.asset_id = 1 AND d.amount > 0
     ), acc AS MATERIALIZED (
@@ -232,12 +253,14 @@ BEGIN
     SELECT
         array_agg(l.party_id), array_agg('deposit:' || l.deposit_id), array_agg(l.debit), array_agg(l.credit),
         array_agg(l.amount), array_agg('deposit'::usdtpay.journal_kind), array_agg('deposit:' || l.deposit_id),
-        array_agg(l.deposit_id)
-    INTO v_parties, v_keys, v_debits, v_credits, v_amounts, v_kinds, v_refs, v_line_deposits
+        array_agg(l.deposit_id), count(*) FILTER (WHERE l.no = 0)
+    INTO v_parties, v_keys, v_debits, v_credits, v_amounts, v_kinds, v_refs, v_line_deposits, v_credited
     FROM (SELECT line.* FROM line ORDER BY line.party_id, line.deposit_id, line.no) AS l;
-    UPDATE usdtpay.deposit AS d SET state = 'final', final_at = now()
-    FROM unnest(p_deposits.parties, p_deposits.ids) AS k (party_id, deposit_id)
-    WHERE d.party_id = k.party_id AND d.deposit_id = k.deposit_id AND (d.asset_id IS NULL OR d.amount = 0);
+    IF v_credited < cardinality(p_deposits.ids) THEN
+        UPDATE usdtpay.deposit AS d SET state = 'final', final_at = now()
+        FROM unnest(p_deposits.parties, p_deposits.ids) AS k (party_id, deposit_id)
+        WHERE d.party_id = k.party_id AND d.deposit_id = k.deposit_id AND (d.asset_id IS NULL OR d.amount = 0);
+    END IF;
     IF v_keys IS NULL THEN
         RETURN;
     END IF;

@@ -57,32 +57,44 @@ $$;
 COMMENT ON FUNCTION usdtpay_internal.money_lock(bigint []) IS
 'Makes those take turns that post for a merchant more than once in a transaction: a settlement follows a credit, and two such pairs would wait for each other''s accounts. Rows, not advisory locks: a block may pay thousands of merchants.';
 
-CREATE OR REPLACE FUNCTION usdtpay_internal.order_lock(p_orders usdtpay_internal.pairs) RETURNS void
+CREATE OR REPLACE FUNCTION usdtpay_internal.order_lock(p_orders usdtpay_internal.pairs) RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    PERFORM FROM (
-        SELECT FROM unnest(p_orders.parties, p_orders.ids) AS k (party_id, order_id)
+    RETURN coalesce(bool_or(locked.state = 'reversed'), false) FROM (
+        SELECT o.state FROM unnest(p_orders.parties, p_orders.ids) AS k (party_id, order_id)
         JOIN usdtpay.payment_order AS o ON o.party_id = k.party_id AND o.order_id = k.order_id
         ORDER BY o.party_id, o.order_id
         FOR NO KEY UPDATE OF o
     ) AS locked;
 END;
 $$;
-COMMENT ON FUNCTION usdtpay_internal.order_lock(usdtpay_internal.pairs) IS 'Locks orders in the one order everybody uses: by party, then id.';
+COMMENT ON FUNCTION usdtpay_internal.order_lock(usdtpay_internal.pairs) IS
+'Locks orders in the one order everybody uses: by party, then id. Returns whether one of them is reversed.';
 
 CREATE OR REPLACE FUNCTION usdtpay_internal.order_advance(p_parties bigint [], p_orders bigint []) RETURNS integer
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF p_orders IS NULL THEN
+        RETURN 0;
+    END IF;
+    PERFORM usdtpay_internal.order_lock(ROW(p_parties, p_orders)::usdtpay_internal.pairs);
+    RETURN usdtpay_internal.order_derive(p_parties, p_orders);
+END;
+$$;
+COMMENT ON FUNCTION usdtpay_internal.order_advance(bigint [], bigint []) IS
+'Locks orders and derives them anew from their deposits. Idempotent. Returns how many changed.';
+
+CREATE OR REPLACE FUNCTION usdtpay_internal.order_derive(p_parties bigint [], p_orders bigint []) RETURNS integer
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     v_moves usdtpay_internal.order_move[];
 BEGIN
-    IF p_orders IS NULL THEN
-        RETURN 0;
-    END IF;
-    PERFORM usdtpay_internal.order_lock(ROW(p_parties, p_orders)::usdtpay_internal.pairs);
     -- a new statement, so a new snapshot: it sees what those we waited for have committed
     WITH money AS (
         SELECT
@@ -128,8 +140,8 @@ BEGIN
     RETURN cardinality(v_moves);
 END;
 $$;
-COMMENT ON FUNCTION usdtpay_internal.order_advance(bigint [], bigint []) IS
-'Derives amounts, flags and state of orders anew from their deposits; settles those that are paid, writes an event per state change and runs on_paid. Idempotent. Returns how many changed.';
+COMMENT ON FUNCTION usdtpay_internal.order_derive(bigint [], bigint []) IS
+'Derives amounts, flags and state of locked orders from their deposits; settles those that are paid, writes an event per state change and runs on_paid. Idempotent. Returns how many changed.';
 
 CREATE OR REPLACE FUNCTION usdtpay_internal.order_settle(p_moves usdtpay_internal.order_move []) RETURNS void
 LANGUAGE plpgsql
@@ -192,33 +204,11 @@ $$;
 COMMENT ON FUNCTION usdtpay_internal.order_settle(usdtpay_internal.order_move []) IS
 'Moves what newly settles for paid orders from pending to available, a held excess to suspense, and takes the fee: one journal per order and amount.';
 
-CREATE OR REPLACE FUNCTION usdtpay_internal.order_json(p_order usdtpay.payment_order, p_previous text) RETURNS json
-LANGUAGE sql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT json_build_object(
-        'object', 'order', 'id', p_order.order_id, 'reference', p_order.reference, 'state', p_order.state,
-        'previous_state', p_previous, 'asset', 'USDT',
-        'amount_due', usdtpay_internal.units6(p_order.due)::text,
-        'amount_seen', usdtpay_internal.units6(p_order.seen)::text,
-        'amount_final', usdtpay_internal.units6(p_order.final)::text,
-        'amount_excess', usdtpay_internal.units6(p_order.excess)::text,
-        'overpaid', p_order.overpaid, 'late', p_order.late, 'multiple', p_order.multiple, 'manual', p_order.manual,
-        'customer_ref', p_order.customer_ref, 'metadata', p_order.metadata,
-        'created_at', p_order.created_at, 'expires_at', p_order.expires_at, 'paid_at', p_order.paid_at,
-        'deposits', (
-            SELECT json_agg(json_build_object(
-                'id', d.deposit_id, 'network', n.code, 'state', d.state,
-                'amount', usdtpay_internal.units6(d.amount)::text,
-                'tx_hash', CASE n.family WHEN 'evm' THEN '0x' ELSE '' END || encode(d.tx_hash, 'hex'),
-                'block_number', d.block_number
-            ) ORDER BY d.deposit_id)
-            FROM usdtpay.deposit AS d JOIN usdtpay.network AS n ON n.network_id = d.network_id
-            WHERE d.party_id = p_order.party_id AND d.order_id = p_order.order_id AND d.route = 'matched'
-        )
-    )
-$$;
-COMMENT ON FUNCTION usdtpay_internal.order_json(usdtpay.payment_order, text) IS 'An order as events show it; amounts are decimal strings in USDT.';
+CREATE OR REPLACE FUNCTION usdtpay_internal.order_json(p_order usdtpay.payment_order, p_previous text, p_deposits json) RETURNS text
+LANGUAGE c STABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'usdtpay_order_json';
+COMMENT ON FUNCTION usdtpay_internal.order_json(usdtpay.payment_order, text, json) IS
+'An order as events show it, with the deposits given; amounts are decimal strings in USDT, times are in UTC.';
 
 CREATE OR REPLACE FUNCTION usdtpay_internal.order_announce(p_moves usdtpay_internal.order_move []) RETURNS void
 LANGUAGE plpgsql
@@ -235,7 +225,7 @@ BEGIN
         SELECT
             (m.now).party_id, (m.now).order_id,
             (m.now).event_seq - (f.overpaid AND t.type <> 'order.overpaid' AND (m.now).state <> m.old_state)::integer AS sequence,
-            t.type, usdtpay_internal.order_json(m.now, m.old_state::text)::text AS payload
+            t.type, usdtpay_internal.order_json(m.now, m.old_state::text, d.deposits) AS payload
         FROM unnest(p_moves) AS m
         CROSS JOIN LATERAL (SELECT (m.now).overpaid AND NOT m.was_overpaid AS overpaid) AS f
         CROSS JOIN LATERAL (
@@ -243,6 +233,16 @@ BEGIN
             UNION ALL
             SELECT 'order.overpaid' WHERE f.overpaid
         ) AS t
+        CROSS JOIN LATERAL (
+            SELECT json_agg(json_build_object(
+                'id', d.deposit_id, 'network', n.code, 'state', d.state,
+                'amount', usdtpay_internal.units6(d.amount)::text,
+                'tx_hash', CASE n.family WHEN 'evm' THEN '0x' ELSE '' END || encode(d.tx_hash, 'hex'),
+                'block_number', d.block_number
+            ) ORDER BY d.deposit_id) AS deposits
+            FROM usdtpay.deposit AS d JOIN usdtpay.network AS n ON n.network_id = d.network_id
+            WHERE d.party_id = (m.now).party_id AND d.order_id = (m.now).order_id AND d.route = 'matched'
+        ) AS d
         ORDER BY 1, 2, 3
     ) AS e;
     IF v_e.ids IS NOT NULL THEN

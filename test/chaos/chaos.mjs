@@ -16,6 +16,7 @@ import { Process } from './process.mjs'
 import { Session } from './psql.mjs'
 import { Round } from './round.mjs'
 import { TEMPLATE } from './setup.mjs'
+import { TronNetwork } from './tron.mjs'
 
 const given = options()
 const rounds = Number(given.rounds ?? process.env.CHAOS_ROUNDS ?? 200)
@@ -24,6 +25,7 @@ const receiverFile = fileURLToPath(new URL('../chain/receiver.mjs', import.meta.
 
 async function makeWorld() {
   const networks = [new EvmNetwork('one', 31337, 6), new EvmNetwork('two', 31338, 18)]
+  if (process.env.CHAOS_TRON !== '0') networks.push(new TronNetwork('three'))
   const receivers = Object.fromEntries(MERCHANTS.map(code =>
     [code, new Process('node', [receiverFile])]))
   await Promise.all([...networks.map(network => network.open(first)),
@@ -56,7 +58,7 @@ async function closeWorld({ cluster, networks, receivers }) {
 
 // Runs the round of a seed; returns what is wrong with its end.
 async function playRound(world, seed) {
-  const plan = makePlan(seed, world.networks.map(network => network.code))
+  const plan = makePlan(seed, world.networks)
   const round = new Round(world, plan)
   let complaints
   try {

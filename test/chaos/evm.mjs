@@ -5,6 +5,7 @@
 import { fileURLToPath } from 'node:url'
 import { Chain } from '../chain/chain.mjs'
 import { Process } from './process.mjs'
+import { Providers } from './provider.mjs'
 
 const file = name => fileURLToPath(new URL(`../chain/${name}`, import.meta.url))
 const TRANSFER = '0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef'
@@ -13,17 +14,14 @@ const hex = n => '0x' + BigInt(n).toString(16)
 
 export class EvmNetwork {
   constructor(code, chainId, decimals) {
-    Object.assign(this, { code, chainId, decimals, family: 'evm' })
+    Object.assign(this, { code, chainId, decimals, family: 'evm', calmBlocks: 1 })
+    this.providers = new Providers()
     this.node = new Process(file('node'), ['--no-mining', '--accounts', String(PAYERS),
       '--chain-id', String(chainId), '--block-base-fee-per-gas', '0'])
   }
 
-  // Starts the providers, which stay for all rounds.
-  async open(seed) {
-    this.providers = [0, 1].map(i => new Process('node', [file('rpcproxy.mjs'), '--target',
-      'http://127.0.0.1:1', '--seed', String(seed + i)]))
-    await Promise.all(this.providers.map(provider => provider.start()))
-    this.faults = [[], []]
+  open(seed) {
+    return this.providers.open(seed)
   }
 
   // A new chain with the contracts in place and tokens on every payer.
@@ -40,12 +38,7 @@ export class EvmNetwork {
     await this.chain.payMany(this.token, this.batch,
       this.chain.accounts.slice(1).map(account => [account, '1000000']))
     await this.chain.mine(1)
-    for (const i of [0, 1]) await this.connect(i)
-  }
-
-  async connect(i) {
-    await this.providers[i].lever('POST', '/__target', { url: this.node.url })
-    await this.providers[i].lever('POST', '/__fault', this.faults[i].map(entry => entry.fault))
+    await this.providers.point([this.node.url, this.node.url])
   }
 
   stop() {
@@ -54,16 +47,12 @@ export class EvmNetwork {
 
   async close() {
     await this.stop()
-    await Promise.all(this.providers.map(provider => provider.stop()))
-  }
-
-  urls() {
-    return this.providers.map(provider => provider.url)
+    await this.providers.close()
   }
 
   // SQL that makes the network known and watched, impostor included.
   define(finalDepth) {
-    const urls = this.urls().map(url => `'${url}'`).join(', ')
+    const urls = this.providers.urls().map(url => `'${url}'`).join(', ')
     return [
       `SELECT usdtpay.network_define('${this.code}', 'evm', ${this.chainId}, '${this.token}', ` +
         `${this.decimals}, p_block_ms => 200, p_poll_ms => 50, p_final_depth => ${finalDepth})`,
@@ -143,32 +132,15 @@ export class EvmNetwork {
   // -------------------------------------------------------------------------------- faults
 
   setFault(i, id, fault) {
-    this.faults[i] = this.faults[i].filter(entry => entry.id !== id)
-    if (fault) this.faults[i].push({ id, fault })
-    return this.providers[i].child ? this.connect(i).catch(() => {}) : undefined
+    return this.providers.setFault(i, id, fault)
   }
 
-  async nodeEvent(i, kind) {
-    const provider = this.providers[i]
-    if (kind === 'node-freeze') provider.signal('SIGSTOP')
-    if (kind === 'node-freeze-end') provider.signal('SIGCONT')
-    if (kind === 'node-stop') await provider.stop()
-    if (kind === 'node-stop-end' && !provider.child) await this.revive(i)
+  nodeEvent(i, kind) {
+    return this.providers.event(i, kind)
   }
 
-  async revive(i) {
-    await this.providers[i].start()
-    await this.connect(i)
-  }
-
-  // Everybody is honest and up again.
-  async heal() {
-    this.faults = [[], []]
-    for (const i of [0, 1]) {
-      if (!this.providers[i].child) await this.revive(i)
-      this.providers[i].signal('SIGCONT')
-      await this.connect(i)
-    }
+  heal() {
+    return this.providers.heal()
   }
 
   // --------------------------------------------------------------------------------- truth
@@ -198,15 +170,10 @@ export class EvmNetwork {
         network: this.code, tx: log.transactionHash.slice(2), ordinal,
         watched: log.address.toLowerCase() === this.fake.toLowerCase(),
         block: Number(log.blockNumber), blockHash: log.blockHash.slice(2),
-        time: times.get(log.blockNumber), to: '0x' + log.topics[2].slice(26),
+        time: times.get(log.blockNumber), owner: `evm ${log.topics[2].slice(26)}`,
         raw: BigInt(log.data)
       })
     }
     return found
-  }
-
-  // An address as the truth above writes it.
-  normal(address) {
-    return address.toLowerCase()
   }
 }

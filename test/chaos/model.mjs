@@ -32,7 +32,7 @@ async function readChain(round) {
   const found = []
   for (const network of round.networks) {
     for (const transfer of await network.transfers(network.target)) {
-      const owner = round.owners.get(network.normal(transfer.to))
+      const owner = round.owners.get(transfer.owner)
       if (!owner || transfer.raw === 0n) continue
       const amount = transfer.watched ? transfer.raw
         : transfer.raw / 10n ** BigInt(network.decimals - 6)

@@ -56,11 +56,13 @@ function planPayments(d, order, networks) {
 }
 
 function planCustomer(d, i, networks) {
+  const network = d.pick(networks)
+  const payable = networks.filter(other => other.family === network.family)
   return {
     i, merchant: MERCHANTS[i % MERCHANTS.length], at: d.int(0, DURATION * 0.4),
-    reference: `customer-${i}`, network: d.pick(networks),
+    reference: `customer-${i}`, network: network.code,
     payments: d.times(0, 3, () => ({
-      after: d.int(0, 2500), network: d.pick(networks), amount: d.int(20_000, 90_000_000),
+      after: d.int(0, 2500), network: d.pick(payable).code, amount: d.int(20_000, 90_000_000),
       kind: d.chance(0.1) ? 'fake' : 'usdt', dust: d.int(0, 999_999)
     }))
   }
@@ -124,11 +126,25 @@ const LIES = {
   })
 }
 
-function planFaults(d, code) {
+// Of a TRON node: what can befall any REST answer, and what its own port can lie about.
+const TRON_TROUBLE = Object.fromEntries(['delay', 'hang', 'drop', 'status', 'redirect', 'huge',
+  'slow', 'truncate', 'garbage'].map(kind => [kind, TROUBLE[kind]]))
+const TRON_LIES = {
+  partial: d => ({ lie: 'partialInfos', drop: d.int(1, 2) }),
+  omit: () => ({ lie: 'omitLogs' }),
+  tamper: d => ({ lie: 'tamper', what: d.pick(['amount', 'recipient', 'token', 'header']) }),
+  clamp: () => ({ lie: 'clamp', range: 3 }),
+  stale: d => ({ lie: 'stale', behind: d.int(1, 10) }),
+  freeze: () => ({ lie: 'freeze' }),
+  chain: () => ({ lie: 'chainId', chainId: '0x1' })
+}
+
+function planFaults(d, { code, family }) {
   const liar = d.int(0, 1)
+  const [trouble, lies] = family === 'tron' ? [TRON_TROUBLE, TRON_LIES] : [TROUBLE, LIES]
   const windows = d.times(1, 6, () => {
     const provider = d.int(0, 1)
-    const kinds = provider === liar && d.chance(0.6) ? LIES : TROUBLE
+    const kinds = provider === liar && d.chance(0.6) ? lies : trouble
     const kind = d.pick(Object.keys(kinds))
     const probability = d.pick([0.2, 0.5, 1])
     const at = d.int(0, DURATION - 300)
@@ -191,17 +207,18 @@ function planDeaths(d) {
   }))
 }
 
-// The whole round.  Equal seeds give equal plans.
+// The whole round.  Equal seeds and networks give equal plans.
 export function makePlan(seed, networks) {
   const d = dice(seed, 'orders')
-  const orders = d.times(14, 26, i => planOrder(d, i, networks))
+  const codes = networks.map(network => network.code)
+  const orders = d.times(14, 26, i => planOrder(d, i, codes))
   const customers = d.times(2, 5, i => planCustomer(d, i, networks))
   const actions = [
-    ...networks.flatMap(code => planChain(dice(seed, `chain ${code}`), code)),
-    ...networks.flatMap(code => planFaults(dice(seed, `faults ${code}`), code)),
+    ...codes.flatMap(code => planChain(dice(seed, `chain ${code}`), code)),
+    ...networks.flatMap(network => planFaults(dice(seed, `faults ${network.code}`), network)),
     ...MERCHANTS.flatMap(code => planReceiver(dice(seed, `receiver ${code}`), code)),
     ...planDeaths(dice(seed, 'deaths')),
     { at: DURATION * 0.7, kind: 'clock', seconds: SHORT_TTL + 120 }
   ]
-  return { seed, networks, orders, customers, actions: actions.sort((a, b) => a.at - b.at) }
+  return { seed, orders, customers, actions: actions.sort((a, b) => a.at - b.at) }
 }

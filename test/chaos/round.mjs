@@ -2,12 +2,13 @@
 //
 // One round: sets a world up, lets the plan loose on it, then calms everything down and waits
 // until the database has caught up with the chain.  What it saw on the way is for the model.
+import { ownerKey } from './address.mjs'
 import { dice } from './dice.mjs'
 import { DURATION, MERCHANTS, SHORT_TTL } from './plan.mjs'
 import { Refused, Session, quote } from './psql.mjs'
 import { ALPHA, roundSetup } from './setup.mjs'
 
-const CALM_MS = 45_000
+const CALM_MS = Number(process.env.CHAOS_CALM_MS ?? 45_000)
 const DATABASE = 'chaos'
 const sleep = ms => new Promise(resolve => setTimeout(resolve, ms))
 
@@ -20,7 +21,7 @@ export class Round {
     this.created = []         // {plan, orderId, addresses}: what a client saw committed
     this.withdrawn = new Set() // references whose transaction was rolled back
     this.canceled = new Map() // reference → yes | no | maybe
-    this.owners = new Map()   // address → {merchant, order | customer}
+    this.owners = new Map()   // family and address → {merchant, order | customer}
     this.feed = new Map(MERCHANTS.map(code => [code, []]))
     this.disabled = new Set() // merchants whose webhook was switched off by a 410
     this.crowds = new Map()
@@ -144,8 +145,8 @@ export class Round {
 
   payAll(plan, row, owner) {
     const addresses = { evm: row.evm_address, tron: row.tron_address }
-    for (const address of Object.values(addresses)) {
-      if (address) this.owners.set(address.toLowerCase(), owner)
+    for (const [family, address] of Object.entries(addresses)) {
+      if (address) this.owners.set(ownerKey(family, address), owner)
     }
     for (const payment of plan.payments) {
       const network = this.net.get(payment.network)
@@ -300,9 +301,9 @@ export class Round {
     const began = Date.now()
     for (let missing = ['?']; missing.length;) {
       if (Date.now() > began + CALM_MS) {
-        throw new Error(`it does not settle: ${missing.join('; ')}`)
+        throw new Error(`it does not settle: ${[...missing, ...await this.notes()].join('; ')}`)
       }
-      await Promise.all(this.networks.map(network => network.mine()))
+      await Promise.all(this.networks.map(network => network.mine(network.calmBlocks)))
       await this.enableWebhooks()
       await sleep(150)
       missing = await this.missing()
@@ -347,6 +348,19 @@ export class Round {
       SELECT p.code || ' has read the feed up to ' || r.upto FROM (VALUES ${this.cursors()})
         AS r (code, upto) JOIN usdtpay.party AS p USING (code)
       WHERE r.upto < (SELECT max(e.event_id) FROM usdtpay.event AS e WHERE e.party_id = p.party_id)`)
+    return rows.map(row => row.what)
+  }
+
+  // What the database itself has to say about its networks.
+  async notes() {
+    const rows = await this.root.rows(`
+      SELECT n.code || ': ' || c.note AS what FROM usdtpay.chain_cursor AS c
+      JOIN usdtpay.network AS n USING (network_id) WHERE c.note IS NOT NULL
+      UNION ALL
+      SELECT n.code || ' ' || e.endpoint_id || ' is ' || h.state || ': ' || h.error
+      FROM usdtpay_internal.endpoint_health AS h JOIN usdtpay_internal.endpoint AS e
+        USING (endpoint_id) JOIN usdtpay.network AS n USING (network_id)
+      WHERE h.error IS NOT NULL`)
     return rows.map(row => row.what)
   }
 

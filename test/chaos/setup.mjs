@@ -41,6 +41,8 @@ export const TEMPLATE = [
   ]),
   `SELECT usdtpay.wallet_add('main', 'xpub', 'evm', '${XPUBS.platform}', p_party => 'platform')`,
   `SELECT usdtpay.wallet_add('own', 'xpub', 'evm', '${XPUBS.beta}', p_party => 'beta')`,
+  `SELECT usdtpay.wallet_add('main tron', 'xpub', 'tron', '${XPUBS.platform}', p_party => 'platform')`,
+  `SELECT usdtpay.wallet_add('own tron', 'xpub', 'tron', '${XPUBS.beta}', p_party => 'beta')`,
   ...MERCHANTS.flatMap(code => [
     `SELECT usdtpay.merchant_set(p_late_policy => '${POLICY[code].late}', ` +
       `p_overpay_policy => '${POLICY[code].overpay}', p_min_deposit => ${POLICY[code].min}e-6, ` +

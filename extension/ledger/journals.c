@@ -142,11 +142,13 @@ journal_compare(const void *a, const void *b, void *arg)
 void
 ledger_journals_find(LedgerBatch *batch)
 {
-	int *order = palloc(sizeof(int) * (Size) batch->njournals);
+	int *order = batch->key_order;
 	LedgerProbe probe = ledger_probe_begin(batch, &batch->posting, batch->key_index);
 	TupleTableSlot *slot = table_slot_create(batch->posting.rel, NULL);
 	int i;
 
+	if (order == NULL)
+		order = batch->key_order = palloc(sizeof(int) * (Size) batch->njournals);
 	for (i = 0; i < batch->njournals; i++)
 		order[i] = i;
 	if (batch->njournals > 1)
@@ -163,7 +165,6 @@ ledger_journals_find(LedgerBatch *batch)
 	}
 	index_endscan(probe.scan);
 	ExecDropSingleTupleTableSlot(slot);
-	pfree(order);
 }
 
 /* Completes the lines that resolve a hold from the hold's own posting: accounts, and the amount

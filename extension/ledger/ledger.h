@@ -91,6 +91,7 @@ typedef struct LedgerJournal
 	/* the engine's */
 	LedgerStatus taken; /* what the key stood for before this call: created means nothing */
 	int earlier;        /* index of the journal before this one with the same key, or -1 */
+	int item;           /* index of its first line among the postings to write */
 } LedgerJournal;
 
 typedef struct LedgerTotals
@@ -142,6 +143,7 @@ typedef struct LedgerBatch
 	/* the engine's */
 	LedgerAccount *accounts;
 	int naccounts;
+	int *key_order; /* journals by party and key */
 	EState *estate;
 	LedgerTable account;
 	LedgerTable posting;

@@ -129,21 +129,33 @@ table_indexes_are_plain(const LedgerTable *table)
 	return true;
 }
 
+/* Finds the primary key among the opened indexes, if it is on the first two columns. */
+static Relation
+table_primary(const LedgerTable *table, Oid primary)
+{
+	int i;
+
+	for (i = 0; i < table->result->ri_NumIndices; i++)
+	{
+		Relation index = table->result->ri_IndexRelationDescs[i];
+		Form_pg_index form = index->rd_index;
+
+		if (RelationGetRelid(index) == primary && form->indnatts == 2 &&
+			form->indkey.values[0] == 1 && form->indkey.values[1] == 2)
+			return index;
+	}
+	return NULL;
+}
+
 /* Opens one table with its indexes.  Returns false, with nothing left open, when it is not
  * plain. */
 static bool
 table_open_plain(LedgerTable *table, const TableShape *shape)
 {
-	Oid oid = ledger_table_oid("usdtpay", shape->name);
-	Oid primary;
-	int i;
-
-	table->rel = try_relation_open(oid, RowExclusiveLock);
+	table->rel = try_relation_open(ledger_table_oid("usdtpay", shape->name), RowExclusiveLock);
 	if (table->rel == NULL)
 		return false;
-	primary =
-		table_is_plain(table->rel, shape) ? RelationGetPrimaryKeyIndex(table->rel) : InvalidOid;
-	if (!OidIsValid(primary))
+	if (!table_is_plain(table->rel, shape))
 	{
 		table_close(table->rel, RowExclusiveLock);
 		table->rel = NULL;
@@ -152,10 +164,8 @@ table_open_plain(LedgerTable *table, const TableShape *shape)
 	table->result = makeNode(ResultRelInfo);
 	InitResultRelInfo(table->result, table->rel, 0, NULL, 0);
 	ExecOpenIndices(table->result, false);
-	for (i = 0; i < table->result->ri_NumIndices; i++)
-		if (RelationGetRelid(table->result->ri_IndexRelationDescs[i]) == primary)
-			table->primary = table->result->ri_IndexRelationDescs[i];
-	return true;
+	table->primary = table_primary(table, RelationGetPrimaryKeyIndex(table->rel));
+	return table->primary != NULL;
 }
 
 /* Closes one table; the lock stays until the transaction ends. */
@@ -194,7 +204,7 @@ table_unique_on(const LedgerTable *table, AttrNumber column)
 		Relation index = table->result->ri_IndexRelationDescs[i];
 		Form_pg_index form = index->rd_index;
 
-		if (form->indisunique && form->indisvalid && form->indnkeyatts == 2 &&
+		if (form->indisunique && form->indisvalid && form->indnatts == 2 &&
 			form->indkey.values[0] == 1 && form->indkey.values[1] == column &&
 			table_predicate_is_not_null(table->result->ri_IndexRelationInfo[i]->ii_Predicate,
 										column))

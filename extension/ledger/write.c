@@ -79,10 +79,11 @@ write_list(WriteJob *job)
 	job->count = 0;
 	for (i = 0; i < batch->njournals; i++)
 	{
-		const LedgerJournal *journal = &batch->journals[i];
+		LedgerJournal *journal = &batch->journals[i];
 
 		if (journal->status != LEDGER_CREATED)
 			continue;
+		journal->item = job->count;
 		for (k = 0; k < journal->lines; k++)
 		{
 			WriteItem *item = &job->items[job->count++];
@@ -143,73 +144,124 @@ write_heap(WriteJob *job)
 static int
 write_compare_id(const void *a, const void *b)
 {
-	const WriteItem *x = a;
-	const WriteItem *y = b;
+	const WriteItem *x = *(WriteItem *const *) a;
+	const WriteItem *y = *(WriteItem *const *) b;
 
 	if (x->line->party != y->line->party)
 		return x->line->party < y->line->party ? -1 : 1;
-	if (x->journal->id != y->journal->id)
-		return x->journal->id < y->journal->id ? -1 : 1;
-	return x->number - y->number;
+	return (x > y) - (x < y);
 }
 
-/* Orders postings by idempotency key. */
-static int
-write_compare_key(const void *a, const void *b)
+/* Lists the postings that one of our three unique indexes takes, in its order, so that neighbours
+ * meet on one page.  Returns: the list, Out: *count. */
+static WriteItem **
+write_order(WriteJob *job, Relation index, int *count)
 {
-	return ledger_key_compare(((const WriteItem *) a)->line, ((const WriteItem *) b)->line);
+	const LedgerBatch *batch = job->batch;
+	WriteItem **list = palloc(sizeof(WriteItem *) * (Size) job->count);
+	int n = 0;
+	int i;
+
+	if (index == batch->key_index)
+	{
+		for (i = 0; i < batch->njournals; i++)
+		{
+			const LedgerJournal *journal = &batch->journals[batch->key_order[i]];
+
+			if (journal->status == LEDGER_CREATED)
+				list[n++] = &job->items[journal->item];
+		}
+	}
+	else
+	{
+		for (i = 0; i < job->count; i++)
+			if (index == batch->posting.primary || job->items[i].line->hold != 0)
+				list[n++] = &job->items[i];
+		if (n > 1)
+			qsort(list, n, sizeof(WriteItem *), write_compare_id);
+	}
+	*count = n;
+	return list;
 }
 
-/* Tells whether an index takes a posting.  Of our two partial indexes one holds keys, the other
- * resolved holds; they say so themselves, but looking at the line saves making the row. */
+/* Returns what one of our unique indexes holds beside the party. */
+static Datum
+write_value(const LedgerBatch *batch, Relation index, const WriteItem *item)
+{
+	if (index == batch->key_index)
+		return PointerGetDatum(item->line->key);
+	if (index == batch->hold_index)
+		return Int64GetDatum(item->line->hold);
+	return Int64GetDatum(item->journal->id * LEDGER_JOURNAL_LINES + item->number);
+}
+
+/* Inserts the entries of one of our unique indexes, all of which are (party, value): no row is made
+ * for them and no expression asked. */
+static void
+write_unique_index(WriteJob *job, Relation index, IndexInfo *info)
+{
+	int count;
+	WriteItem **list = write_order(job, index, &count);
+	MemoryContext outer = MemoryContextSwitchTo(job->scratch);
+	bool isnull[2] = {false, false};
+	Datum values[2];
+	int i;
+
+	for (i = 0; i < count; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		values[0] = Int64GetDatum(list[i]->line->party);
+		values[1] = write_value(job->batch, index, list[i]);
+		index_insert(index, values, isnull, &list[i]->tid, job->batch->posting.rel,
+					 UNIQUE_CHECK_YES, false, info);
+		if ((i & 63) == 63)
+			MemoryContextReset(job->scratch);
+	}
+	MemoryContextSwitchTo(outer);
+	MemoryContextReset(job->scratch);
+	pfree(list);
+}
+
+/* Tells whether an index takes the posting in the slot. */
 static bool
-write_index_wants(WriteJob *job, Relation index, IndexInfo *info, const WriteItem *item,
-				  TupleTableSlot *slot)
+write_index_wants(IndexInfo *info, EState *estate, TupleTableSlot *slot)
 {
-	if (index == job->batch->key_index && item->number != 0)
-		return false;
-	if (index == job->batch->hold_index && item->line->hold == 0)
-		return false;
-	write_fill(slot, item);
-	slot->tts_tid = item->tid;
-	GetPerTupleExprContext(job->batch->estate)->ecxt_scantuple = slot;
-	if (info->ii_Predicate == NIL || index == job->batch->key_index ||
-		index == job->batch->hold_index)
+	GetPerTupleExprContext(estate)->ecxt_scantuple = slot;
+	if (info->ii_Predicate == NIL)
 		return true;
 	if (info->ii_PredicateState == NULL)
-		info->ii_PredicateState = ExecPrepareQual(info->ii_Predicate, job->batch->estate);
-	return ExecQual(info->ii_PredicateState, GetPerTupleExprContext(job->batch->estate));
+		info->ii_PredicateState = ExecPrepareQual(info->ii_Predicate, estate);
+	return ExecQual(info->ii_PredicateState, GetPerTupleExprContext(estate));
 }
 
-/* Inserts the entries of every posting into one index. */
+/* Inserts the entries of every posting into any other index. */
 static void
-write_index(WriteJob *job, Relation index, IndexInfo *info)
+write_other_index(WriteJob *job, Relation index, IndexInfo *info)
 {
 	Relation rel = job->batch->posting.rel;
 	EState *estate = job->batch->estate;
 	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(rel), &TTSOpsVirtual);
-	MemoryContext outer = MemoryContextSwitchTo(job->scratch);
 	Datum values[INDEX_MAX_KEYS];
 	bool isnull[INDEX_MAX_KEYS];
 	int i;
 
 	for (i = 0; i < job->count; i++)
 	{
+		MemoryContext outer = MemoryContextSwitchTo(GetPerTupleMemoryContext(estate));
+
 		CHECK_FOR_INTERRUPTS();
-		if (!write_index_wants(job, index, info, &job->items[i], slot))
-			continue;
-		FormIndexDatum(info, slot, estate, values, isnull);
-		index_insert(index, values, isnull, &slot->tts_tid, rel,
-					 index->rd_index->indisunique ? UNIQUE_CHECK_YES : UNIQUE_CHECK_NO, false,
-					 info);
-		if ((i & 63) == 63)
+		write_fill(slot, &job->items[i]);
+		slot->tts_tid = job->items[i].tid;
+		if (write_index_wants(info, estate, slot))
 		{
-			MemoryContextReset(job->scratch);
-			ResetPerTupleExprContext(estate);
+			FormIndexDatum(info, slot, estate, values, isnull);
+			index_insert(index, values, isnull, &slot->tts_tid, rel,
+						 index->rd_index->indisunique ? UNIQUE_CHECK_YES : UNIQUE_CHECK_NO, false,
+						 info);
 		}
+		MemoryContextSwitchTo(outer);
+		ResetPerTupleExprContext(estate);
 	}
-	MemoryContextSwitchTo(outer);
-	MemoryContextReset(job->scratch);
 	ExecDropSingleTupleTableSlot(slot);
 }
 
@@ -223,7 +275,7 @@ write_key_index(WriteJob *job, Relation index, IndexInfo *info)
 
 	PG_TRY();
 	{
-		write_index(job, index, info);
+		write_unique_index(job, index, info);
 	}
 	PG_CATCH();
 	{
@@ -243,12 +295,12 @@ write_key_index(WriteJob *job, Relation index, IndexInfo *info)
 	PG_END_TRY();
 }
 
-/* Inserts the entries of every posting into every index, each in its own order where we know it, so
- * that neighbours meet on one page. */
+/* Inserts the entries of every posting into every index. */
 static void
 write_indexes(WriteJob *job)
 {
-	ResultRelInfo *result = job->batch->posting.result;
+	const LedgerBatch *batch = job->batch;
+	ResultRelInfo *result = batch->posting.result;
 	int i;
 
 	for (i = 0; i < result->ri_NumIndices; i++)
@@ -258,14 +310,12 @@ write_indexes(WriteJob *job)
 
 		if (!info->ii_ReadyForInserts)
 			continue;
-		if (job->count > 1 && index == job->batch->posting.primary)
-			qsort(job->items, job->count, sizeof(WriteItem), write_compare_id);
-		else if (job->count > 1 && index == job->batch->key_index)
-			qsort(job->items, job->count, sizeof(WriteItem), write_compare_key);
-		if (index == job->batch->key_index)
+		if (index == batch->key_index)
 			write_key_index(job, index, info);
+		else if (index == batch->posting.primary || index == batch->hold_index)
+			write_unique_index(job, index, info);
 		else
-			write_index(job, index, info);
+			write_other_index(job, index, info);
 	}
 }
 

@@ -109,7 +109,7 @@ COMMENT ON COLUMN usdtpay.posting.key IS 'Idempotency key of the journal, on its
 COMMENT ON COLUMN usdtpay.posting.reference IS 'What it was for, for people and joins: order:12, deposit:7 …';
 CREATE UNIQUE INDEX posting_key_key ON usdtpay.posting (party_id, key) WHERE key IS NOT NULL;
 CREATE UNIQUE INDEX posting_hold_key ON usdtpay.posting (party_id, hold_id) WHERE hold_id IS NOT NULL;
-CREATE INDEX posting_id_brin ON usdtpay.posting USING brin (posting_id) WITH (pages_per_range = 32, autosummarize = on);
+CREATE INDEX posting_id_brin ON usdtpay.posting USING brin (posting_id) WITH (pages_per_range = 128, autosummarize = on);
 SELECT pg_catalog.pg_extension_config_dump('usdtpay.posting', '');
 CREATE TRIGGER posting_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON usdtpay.posting
 FOR EACH STATEMENT EXECUTE FUNCTION usdtpay_internal.append_only();

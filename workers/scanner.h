@@ -118,8 +118,6 @@ struct Scanner
 	UsdtpayProvider providers[SCANNER_PROVIDERS];
 	int provider_count;
 
-	TimestampTz started_at; /* of this configuration: silence counts from here */
-
 	/* cursors, as read at the start of the tick */
 	bool enabled;
 	bool halted;
@@ -136,6 +134,8 @@ struct Scanner
 	TimestampTz served_at;
 	int disputes;                /* second looks in a row that contradicted the first */
 	UsdtpayProvider *distrusted; /* whose word is in dispute: others are asked for new blocks */
+	int64 contradicted;          /* up to this block somebody denied what we hold; 0: nobody */
+	TimestampTz waiting_since;   /* for a second look nobody gives; 0: not */
 	double logs_per_block;
 	double bytes_per_block;
 	int tip_retries;

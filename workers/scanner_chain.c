@@ -273,23 +273,18 @@ chain_tip_range(const Scanner *s, int64 *from, int64 *to)
 	return true;
 }
 
-/* Tells whether a node may confirm its own word: only when there is no other one, or every other
- * one has been silent for long.  A node that contradicted is not silent. */
+/* Tells whether a node may be believed by itself: when there is no other one that may be asked, or
+ * when none of the others has given a second look for as long as patience lasts. */
 static bool
 chain_alone(const Scanner *s, const UsdtpayProvider *teller)
 {
-	TimestampTz now = GetCurrentTimestamp();
 	int i;
 
 	for (i = 0; i < s->provider_count; i++)
-	{
-		const UsdtpayProvider *q = &s->providers[i];
-
-		if (q != teller && q->state != USDTPAY_PROVIDER_REFUSED &&
-			!TimestampDifferenceExceeds(Max(q->ok_at, s->started_at), now,
-										usdtpay_second_look_patience))
-			return false;
-	}
+		if (&s->providers[i] != teller && s->providers[i].state != USDTPAY_PROVIDER_REFUSED)
+			return s->waiting_since != 0 &&
+				   TimestampDifferenceExceeds(s->waiting_since, GetCurrentTimestamp(),
+											  usdtpay_second_look_patience);
 	return true;
 }
 
@@ -344,15 +339,15 @@ chain_final_range(const Scanner *s, int64 *from, int64 *to)
 }
 
 /* Chooses who looks again at blocks the teller told of: somebody else, or the teller itself when
- * it is alone and nobody contradicted it.  Returns: NULL for nobody now. */
+ * it is alone and not contradicted.  Returns: NULL for nobody now. */
 static UsdtpayProvider *
 chain_confirmer(Scanner *s, const UsdtpayProvider *teller, int64 to, int64 final, uint64 except,
-				bool disagreed)
+				bool contradicted)
 {
 	UsdtpayProvider *p =
 		usdtpay_provider_choose(s->providers, s->provider_count, to, final, except, teller);
 
-	if (p != NULL && p == teller && (disagreed || !chain_alone(s, teller)))
+	if (p != NULL && p == teller && (contradicted || !chain_alone(s, teller)))
 		return NULL;
 	return p;
 }
@@ -391,8 +386,8 @@ scanner_finalize(Scanner *s)
 		return false;
 	for (;;)
 	{
-		UsdtpayProvider *p =
-			chain_confirmer(s, teller, to, s->final_tag ? to : 0, except, disagreed);
+		UsdtpayProvider *p = chain_confirmer(s, teller, to, s->final_tag ? to : 0, except,
+											 disagreed || s->contradicted >= from);
 		ScannerIngest ingest;
 
 		if (p == NULL)
@@ -412,13 +407,17 @@ scanner_finalize(Scanner *s)
 			return false;
 		s->disputes = 0;
 		s->distrusted = NULL;
+		s->waiting_since = 0;
 		if (chain_final_range(s, &from, &to))
 			return true;
 		s->final_at = scanner_after(Min(CHAIN_FINAL_GAP_MS, s->poll_ms));
 		return false;
 	}
+	if (s->waiting_since == 0)
+		s->waiting_since = GetCurrentTimestamp();
 	if (disagreed)
 	{
+		s->contradicted = Max(s->contradicted, to);
 		chain_disputed(s, from, to, teller);
 		return false;
 	}

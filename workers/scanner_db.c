@@ -240,7 +240,8 @@ scanner_db_reload(Scanner *s)
 		if (s->providers[old].pending != NULL)
 			usdtpay_rpc_free(s->providers[old].pending);
 	s->provider_count = 0;
-	s->started_at = GetCurrentTimestamp();
+	s->contradicted = 0;
+	s->waiting_since = 0;
 	s->distrusted = NULL;
 	s->disputes = 0;
 	s->fingerprint = NULL;

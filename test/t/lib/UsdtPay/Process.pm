@@ -6,6 +6,7 @@ package UsdtPay::Process;
 
 use strict;
 use warnings;
+use File::Basename qw(basename);
 use HTTP::Tiny;
 use IO::Socket::INET;
 use JSON::PP;
@@ -22,7 +23,9 @@ my $count = 0;
 sub start
 {
 	my ($class, $name, @command) = @_;
-	my $log = "$PostgreSQL::Test::Utils::log_path/$name." . ++$count . '.log';
+	# Tests run side by side in one directory: the name of the test keeps their logs apart.
+	my $test = basename($0, '.pl');
+	my $log  = "$PostgreSQL::Test::Utils::log_path/${test}_$name." . ++$count . '.log';
 	my $pid = fork // die "fork: $!";
 	if ($pid == 0)
 	{

@@ -288,9 +288,9 @@ tron_blocks(Scanner *s, UsdtpayProvider *p, const char *path, int64 from, int64 
 		usdtpay_rpc_timeout, &call, &batch);
 	if (verdict == USDTPAY_RPC_OK)
 	{
-		if (!tron_member(call.result, "block", &list))
-			verdict = USDTPAY_RPC_LAGGING;
-		else if (!scanner_append(&span->headers, list, &count))
+		bool some = tron_member(call.result, "block", &list);
+
+		if (some && !scanner_append(&span->headers, list, &count))
 			verdict = USDTPAY_RPC_INVALID;
 		else if (count != to - from + 1)
 			verdict = USDTPAY_RPC_LAGGING;

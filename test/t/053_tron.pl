@@ -11,14 +11,15 @@ use UsdtPay::Scan;
 use UsdtPay::Tron;
 
 my $tron = UsdtPay::Tron->start;
-my $twin = $tron->replica;
+my @twin = ($tron->replica, $tron->replica);
 my $db   = scan_cluster('main');
 my $paid = 0;
 sql($db, sprintf q{SELECT usdtpay.wallet_add('t', 'xpub', 'tron', p_xpub => '%s', p_party => 'shop')},
 	UsdtPay::Scan::XPUB);
 sql($db, sprintf q{SELECT usdtpay.network_define('dev', 'tron', %d, '%s', 6, p_block_ms => 1000,
 	p_poll_ms => 100)}, $tron->chain_id, $tron->usdt);
-sql($db, sprintf q{SELECT usdtpay.network_enable('dev', ARRAY['%s', '%s/'])}, $tron->url, $twin->url);
+sql($db, sprintf q{SELECT usdtpay.network_enable('dev', ARRAY['%s', '%s/', '%s'])}, $tron->url,
+	map { $_->url } @twin);
 
 # Pays a fresh customer, solidifies the block and passes when exactly that is credited.
 sub credited
@@ -57,7 +58,7 @@ sub survives
 poll_ok($db, "SELECT tip_number >= 30 FROM usdtpay.network_status", 'scanning begins at the head');
 credited('a payment is seen, and credited once its block is solid');
 credited('a transferFrom', kind => 'transferFrom');
-is(sql($db, "SELECT coalesce(note, '-') FROM usdtpay.network_status"), '-', 'two nodes, nothing to note');
+is(sql($db, "SELECT coalesce(note, '-') FROM usdtpay.network_status"), '-', 'three nodes, nothing to note');
 
 # what is no payment
 my $none = scan_address($db, 'none');

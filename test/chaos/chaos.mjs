@@ -3,7 +3,7 @@
 //
 // Seeded rounds of chaos; README.md says what happens in one.  Speaks TAP.
 //
-//   tools/world node test/chaos/chaos.mjs [--rounds N] [--seed N] [--verbose 1]
+//   tools/world node test/chaos/chaos.mjs [--rounds N] [--seed N] [--verbose 1] [--sabotage 1]
 //
 // Round i of seed s has the seed s + i - 1; a single round replays with --seed and --rounds 1.
 import { fileURLToPath } from 'node:url'
@@ -15,6 +15,7 @@ import { MERCHANTS, makePlan } from './plan.mjs'
 import { Process } from './process.mjs'
 import { Session } from './psql.mjs'
 import { Round } from './round.mjs'
+import { sabotage } from './sabotage.mjs'
 import { TEMPLATE } from './setup.mjs'
 import { TronNetwork } from './tron.mjs'
 
@@ -34,7 +35,8 @@ async function makeWorld() {
     'usdtpay.databases': "'chaos'", 'usdtpay.rpc_timeout': "'1s'",
     'usdtpay.rpc_max_bytes': "'1MB'", 'usdtpay.webhook_allow_http': 'on',
     'usdtpay.webhook_allow_private': 'on', 'usdtpay.webhook_timeout': "'600ms'",
-    'usdtpay.webhook_retry_unit': 5,
+    // longer than all trouble lasts: a liar must not be believed because the other one is away
+    'usdtpay.webhook_retry_unit': 5, 'usdtpay.second_look_patience': "'12s'",
     'usdtpay.webhook_ports': `'443,${Object.values(receivers).map(r => r.port).join()}'`
   })
   await makeTemplate(cluster)
@@ -65,6 +67,11 @@ async function playRound(world, seed) {
     await round.setUp()
     await round.run()
     complaints = await check(round)
+    if (given.sabotage && !complaints.length) {
+      const { missed, shown } = await sabotage(round)
+      complaints = missed.map(name => `the model did not notice ${name}`)
+      round.counts['damages noticed'] = shown - missed.length
+    }
     round.counts.events = [...round.feed.values()].flat().length
   } catch (error) {
     complaints = [...round.faults, error.message, ...(given.verbose ? [error.stack] : [])]
@@ -96,6 +103,9 @@ const sums = {}
 const times = []
 let failed = 0
 const world = await makeWorld()
+for (const signal of ['SIGINT', 'SIGTERM']) {
+  process.on(signal, () => world.cluster.remove().finally(() => process.exit(130)))
+}
 console.log(`1..${rounds}`)
 for (let n = 1; n <= rounds; n++) {
   const began = Date.now()

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: PostgreSQL
+#
+# Two nodes that contradict one another: nothing is credited on one node's word, whichever of them
+# lies, whichever was asked first; and when they agree again the network goes on by itself.
+use strict;
+use warnings;
+use UsdtPay::Test;
+use UsdtPay::Scan;
+
+my $anvil = UsdtPay::Anvil->start('--chain-id', 31337);
+my $token = $anvil->token;
+$anvil->mine(3);
+my @node = map { UsdtPay::Proxy->start($anvil->url) } 1 .. 2;
+my $db   = scan_cluster('main', conf => [ "usdtpay.second_look_patience = '1h'" ]);
+scan_network($db, $token, [ map { $_->url } @node ]);
+my $alice = scan_address($db, 'alice');
+caught_up($db, $anvil, 'two nodes, one chain');
+my $owed = 0;
+
+# Pays alice an amount in raw units and makes it old enough to be final.
+sub pay
+{
+	my ($amount) = @_;
+	$anvil->pay($token, $alice, "raw:$amount");
+	$owed += $amount;
+	$anvil->mine(4);
+	return;
+}
+
+sub credited { return sql($db, "SELECT coalesce(sum(amount), 0) FROM usdtpay.deposit WHERE state = 'final'") }
+
+sub settled
+{
+	my ($name) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	poll_ok($db, "SELECT coalesce(sum(amount), 0) = $owed FROM usdtpay.deposit WHERE state = 'final'",
+		$name, 40);
+	return;
+}
+
+pay(1_000_000);
+settled('they agree: credited');
+
+# Each node in turn lies about amounts for as long as it is asked.
+for my $liar (0, 1)
+{
+	my $before = credited();
+	$node[$liar]->fault(kind => 'alter-amount', add => 7);
+	pay(2_000_000);
+	poll_ok($db, "SELECT note LIKE 'no node confirms%' FROM usdtpay.network_status",
+		"node $liar tells another amount: a note says that nobody confirms", 40);
+	is(credited(), $before, 'nothing is credited');
+	sleep 2;
+	is(credited(), $before, 'nor later');
+	is(sql($db, "SELECT bool_and(failures > 0) FROM usdtpay.endpoint_status"), 't',
+		'it costs health') if $liar;
+	$node[$liar]->honest;
+	settled('once it is honest again the true amount is credited');
+}
+
+# A transfer that one node alone tells of: a stranger's, with the recipient changed.
+my $stranger = '0x' . '5' x 40;
+for my $liar (0, 1)
+{
+	my $before = credited();
+	$node[$liar]->fault(kind => 'set-log', set => { topics => [
+		'0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef',
+		'0x' . '0' x 24 . '6' x 40, '0x' . '0' x 24 . lc substr($alice, 2) ] });
+	$anvil->pay($token, $stranger, '99');
+	$anvil->mine(4);
+	sleep 2;
+	is(credited(), $before, "a transfer that only node $liar tells of is not credited");
+	cmp_ok($node[$liar]->fired('set-log'), '>', 0, 'it told of it');
+	$node[$liar]->honest;
+	pay(3_000_000);
+	settled('the next one is');
+}
+
+# The liar is the only one there for a while: still nothing.
+$node[0]->fault(kind => 'alter-amount', add => 7);
+$node[1]->freeze;
+my $before = credited();
+pay(4_000_000);
+sleep 6;
+is(credited(), $before, 'a liar that is alone is not believed before patience ends');
+$node[1]->thaw;
+sleep 2;
+is(credited(), $before, 'nor when the other is back and contradicts it');
+$node[0]->honest;
+settled('in the end the truth is credited');
+
+is(sql($db, "SELECT count(*) FROM usdtpay.deposit WHERE state = 'seen'"), '0', 'nothing is left over');
+is(sql($db, "SELECT coalesce(string_agg(i::text, chr(10)), '') FROM usdtpay.invariants AS i WHERE NOT holds"),
+	'', 'invariants hold');
+is(sql($db, 'SELECT halted_at IS NULL FROM usdtpay.chain_cursor'), 't', 'the network is not halted');
+done_testing();

@@ -34,13 +34,13 @@ sub becomes
 }
 
 # ---- an outage
-my ($paid,   $to)   = order('paid in time', '3 seconds');
-my ($unpaid, undef) = order('never paid',   '3 seconds');
+my ($paid,   $to)   = order('paid in time', '12 seconds');
+my ($unpaid, undef) = order('never paid',   '12 seconds');
 $node->freeze;
 $anvil->pay($token, $to, '10');
 $anvil->forward(60);
 $anvil->mine(2);
-sleep 4;
+poll_until($db, "SELECT now() > max(expires_at) FROM usdtpay.payment_order");
 is(sql($db, 'SELECT usdtpay.order_expire()'), '0', 'the node is away and the wall clock says late: nothing expires');
 is(state_of($paid) . ' ' . state_of($unpaid), 'pending pending', 'both orders wait');
 $node->thaw;

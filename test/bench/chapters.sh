@@ -5,6 +5,7 @@
 
 XPUB=xpub6BosfCnifzxcFwrSzQiqu2DBVTshkCXacvNsWGYJVVhhawA7d4R5WSWGFNbi8Aw6ZRc1brxMyWMzG3DSSSSoekkudhUd9yLb6qx39T9nMdj
 USDT_EVM=0xdAC17F958D2ee523a2206206994597C13D831ec7
+USDT_TRON=TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t
 DATABASES=
 
 # database NAME: makes it unless it is there.  plain is what a young shop has; million is the same
@@ -73,7 +74,41 @@ chapter_evm() {
 	compare evm_transfers transfers logs/s/core viem
 }
 
-chapter_tron() { :; }
+# Fifty full blocks of TRON, every tenth transfer to a customer of ours; taking them in includes
+# recomputing every block's id and is rolled back each time.
+chapter_tron() {
+	local dir=$CLUSTER/tron watch token count chain call
+	mkdir "$dir"
+	database plain
+	query plain "SELECT usdtpay.wallet_add('tron', 'xpub', 'tron', '$XPUB', p_party => 'platform')" >/dev/null
+	query plain "SELECT usdtpay.network_define('tron', 'tron', 1, '$USDT_TRON', p_block_ms => 3000)" >/dev/null
+	query plain "UPDATE usdtpay.network SET enabled = true WHERE code = 'tron'"
+	watch=$(query plain "SELECT usdtpay.deposit_address('c' || n, 'tron', 'shop') FROM generate_series(1, 20) AS n")
+	# shellcheck disable=SC2086
+	read -r token count chain < <(node_script tron.mjs make 50 "$dir/headers" "$dir/infos" "$dir/flat" $watch)
+	[ "$token" = "$USDT_TRON" ] || die "the TRON node has another token, $token, on chain $chain"
+	call="-v file=$dir/flat -v function=tron_transfers -v token=$USDT_TRON -v count=$count"
+	race "transfers script plain transfers.sql $call" \
+		"ingest script plain tron_ingest.sql -v headers=$dir/headers -v infos=$dir/infos -v count=$count" \
+		"tronweb node_script tron.mjs read $dir/flat"
+	compare tron_transfers transfers infos/s/core tronweb
+	compare tron_ingest ingest infos/s/core tronweb
+	query plain "UPDATE usdtpay.network SET enabled = false WHERE code = 'tron'"
+	if [ -n "${BENCH_TRON_DAY:-}" ]; then tron_day; fi
+}
+
+# A day of TRON behind: how long until the scanner is level with the node, and what it asked for.
+tron_day() {
+	local blocks=$((BENCH_TRON_DAY > 1 ? BENCH_TRON_DAY : 28800)) label value
+	database live
+	BENCH_XPUB=$XPUB node_script tron_day.mjs $blocks >"$RESULTS/tron_day"
+	while read -r label value; do
+		printf '%s\n' "$value" >"$RESULTS/samples.day_$label"
+	done <"$RESULTS/tron_day"
+	compare tron_day_seconds day_seconds s day_lasted
+	compare tron_day_requests day_requests requests day_blocks
+	compare tron_day_megabytes day_megabytes MB day_blocks
+}
 
 chapter_ledger() {
 	local clients list

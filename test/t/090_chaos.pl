@@ -5,5 +5,5 @@
 use strict;
 use warnings;
 
-exec 'node', "$ENV{USDTPAY_SRC}/test/chaos/chaos.mjs", '--rounds', 4, '--seed', 3,
+exec 'node', "$ENV{USDTPAY_SRC}/test/chaos/chaos.mjs", '--rounds', 3, '--seed', 3,
   '--sabotage', 1;

@@ -76,12 +76,6 @@ static OrderPlan find_plan = {
 	{INT8OID, TEXTOID},
 	NULL};
 
-static OrderPlan terms_plan = {"SELECT pg_catalog.now() + coalesce($2, m.order_ttl), m.networks "
-							   "FROM usdtpay.merchant AS m WHERE m.party_id = $1",
-							   2,
-							   {INT8OID, INTERVALOID},
-							   NULL};
-
 static OrderPlan insert_plan = {
 	"INSERT INTO usdtpay.payment_order (party_id, order_id, reference, request_hash, asset_id, "
 	"state, due, underpay_tolerance, overpay_tolerance, fee_bps, late_policy, overpay_policy, "
@@ -303,29 +297,16 @@ order_find(OrderAnswer *answer, int64 party, Datum reference, int64 hash, Memory
 	return true;
 }
 
-/* Reads the merchant's terms: when the order ends and which networks it is limited to (0: none). */
+/* Finds when the order begins and ends. */
 static void
-order_terms(FunctionCallInfo fcinfo, int64 party, OrderPlace *place, Datum *codes)
+order_clock(FunctionCallInfo fcinfo, OrderPlace *place)
 {
-	Datum args[2] = {Int64GetDatum(party),
-					 PG_ARGISNULL(ARG_EXPIRES_IN) ? (Datum) 0 : PG_GETARG_DATUM(ARG_EXPIRES_IN)};
-	bool isnull;
+	Interval ttl = usdtpay_order_ttl(place->party);
+	Interval *asked = PG_ARGISNULL(ARG_EXPIRES_IN) ? &ttl : PG_GETARG_INTERVAL_P(ARG_EXPIRES_IN);
 
-	usdtpay_plan_run(&terms_plan, args, PG_ARGISNULL(ARG_EXPIRES_IN) ? " n" : NULL);
-	if (SPI_processed == 0)
-		ereport(ERROR, (errcode(ERRCODE_UP_NOT_CONFIGURED), errmsg("the party is no merchant"),
-						errdetail("Party is " INT64_FORMAT ".", party),
-						errhint("Create one with usdtpay.merchant_create.")));
 	place->created_at = GetCurrentTransactionStartTimestamp();
-	place->expires_at = DatumGetTimestampTz(usdtpay_plan_value(1, &isnull));
-	if (!PG_ARGISNULL(ARG_NETWORKS))
-		*codes = PG_GETARG_DATUM(ARG_NETWORKS);
-	else
-	{
-		*codes = usdtpay_plan_value(2, &isnull);
-		if (isnull)
-			*codes = (Datum) 0;
-	}
+	place->expires_at = DatumGetTimestampTz(DirectFunctionCall2(
+		timestamptz_pl_interval, TimestampTzGetDatum(place->created_at), IntervalPGetDatum(asked)));
 }
 
 /* Puts an argument into the insert's parameters. */
@@ -396,14 +377,14 @@ order_make(FunctionCallInfo fcinfo, OrderAnswer *answer, int64 party, int64 hash
 	bool draft = !PG_ARGISNULL(ARG_DRAFT) && PG_GETARG_BOOL(ARG_DRAFT);
 	OrderPlace place = {0};
 	const OrderRoute *route;
-	Datum codes;
 	Oid sequence = get_relname_relid("order_seq", get_namespace_oid("usdtpay_internal", false));
 
 	order_check(fcinfo);
 	place.party = party;
 	place.due = order_due(fcinfo);
-	order_terms(fcinfo, party, &place, &codes);
-	route = usdtpay_order_route(party, codes);
+	order_clock(fcinfo, &place);
+	route = usdtpay_order_route(party, PG_ARGISNULL(ARG_NETWORKS) ? (Datum) 0
+																  : PG_GETARG_DATUM(ARG_NETWORKS));
 	place.order = nextval_internal(sequence, false);
 	if (!draft)
 		usdtpay_order_place(&place, route);

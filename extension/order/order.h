@@ -41,9 +41,11 @@ typedef struct OrderRoute
 	OrderWallet wallets[ORDER_FAMILIES];
 } OrderRoute;
 
-/* Finds the route of a party; codes is a text[] of networks, or 0 for all.  The answer without
- * codes is remembered until settings change.  Raises UP203. */
+/* Finds the route of a party; codes is a text[] of networks, or 0 for those of the merchant's
+ * terms.  The answer without codes is remembered until settings change.  Raises UP203. */
 extern const OrderRoute *usdtpay_order_route(int64 party, Datum codes);
+/* Finds how long a merchant's orders live.  Remembered until settings change.  Raises UP203. */
+extern Interval usdtpay_order_ttl(int64 party);
 
 /* What addresses are given for. */
 typedef struct OrderPlace

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: PostgreSQL
  *
- * route.c: where a party's orders can be paid.  Reads network and wallet through
- * usdtpay_internal.order_route, and remembers the answer per party until a setting changes:
- * creating an order must not pay for a query whose answer changes once a month.
+ * route.c: a merchant's terms that are needed before its order is inserted, and where it can be
+ * paid.  Reads merchant, and network and wallet through usdtpay_internal.order_route; remembers
+ * the answers per party until a setting changes: creating an order must not pay for queries whose
+ * answers change once a month.
  */
 #include "postgres.h"
 
@@ -12,20 +13,31 @@
 #include "utils/datum.h"
 #include "utils/memutils.h"
 
+#include "errors.h"
 #include "order/order.h"
 #include "settings.h"
 
 #define ROUTE_CACHE_MOST 1024
 
+/* What is remembered of a party. */
 typedef struct RouteEntry
 {
 	int64 party; /* hash key */
+	Interval ttl;
+	Datum codes; /* text[] the merchant limits its orders to, or 0 */
+	bool routed; /* whether route is filled in */
 	OrderRoute route;
 } RouteEntry;
 
 static HTAB *route_cache = NULL;
 static MemoryContext route_context = NULL;
 static uint64 route_generation = 0;
+
+static OrderPlan terms_plan = {
+	"SELECT m.order_ttl, m.networks FROM usdtpay.merchant AS m WHERE m.party_id = $1",
+	1,
+	{INT8OID},
+	NULL};
 
 static OrderPlan route_plan = {"SELECT r.networks, r.wallet_id, r.custodial, r.xpub, r.family "
 							   "FROM usdtpay_internal.order_route($1, $2) AS r",
@@ -106,13 +118,58 @@ route_read(OrderRoute *route, int64 party, Datum codes)
 	SPI_finish();
 }
 
+/* Reads a merchant's terms into an entry. */
+static void
+route_read_terms(RouteEntry *entry)
+{
+	Datum args[1] = {Int64GetDatum(entry->party)};
+	MemoryContext spi;
+	Datum codes;
+	bool isnull;
+
+	SPI_connect();
+	usdtpay_plan_run(&terms_plan, args, NULL);
+	if (SPI_processed == 0)
+		ereport(ERROR, (errcode(ERRCODE_UP_NOT_CONFIGURED), errmsg("the party is no merchant"),
+						errdetail("Party is " INT64_FORMAT ".", entry->party),
+						errhint("Create one with usdtpay.merchant_create.")));
+	entry->ttl = *DatumGetIntervalP(usdtpay_plan_value(1, &isnull));
+	codes = usdtpay_plan_value(2, &isnull);
+	spi = MemoryContextSwitchTo(route_context);
+	entry->codes = isnull ? (Datum) 0 : PointerGetDatum(DatumGetArrayTypePCopy(codes));
+	MemoryContextSwitchTo(spi);
+	SPI_finish();
+}
+
+/* Finds what is remembered of a party, reading its terms when nothing is. */
+static RouteEntry *
+route_entry(int64 party)
+{
+	RouteEntry fresh = {.party = party};
+	RouteEntry *entry;
+
+	route_cache_check();
+	entry = hash_search(route_cache, &party, HASH_FIND, NULL);
+	if (entry != NULL)
+		return entry;
+	route_read_terms(&fresh);
+	entry = hash_search(route_cache, &party, HASH_ENTER, NULL);
+	*entry = fresh;
+	return entry;
+}
+
+Interval
+usdtpay_order_ttl(int64 party)
+{
+	return route_entry(party)->ttl;
+}
+
 const OrderRoute *
 usdtpay_order_route(int64 party, Datum codes)
 {
 	MemoryContext saved;
 	RouteEntry *entry;
 	OrderRoute *route;
-	bool found;
 
 	if (codes != (Datum) 0)
 	{
@@ -120,15 +177,13 @@ usdtpay_order_route(int64 party, Datum codes)
 		route_read(route, party, codes);
 		return route;
 	}
-	route_cache_check();
-	entry = hash_search(route_cache, &party, HASH_FIND, NULL);
-	if (entry != NULL)
-		return &entry->route;
-	route = palloc(sizeof(OrderRoute));
-	saved = MemoryContextSwitchTo(route_context);
-	route_read(route, party, codes);
-	MemoryContextSwitchTo(saved);
-	entry = hash_search(route_cache, &party, HASH_ENTER, &found);
-	entry->route = *route;
+	entry = route_entry(party);
+	if (!entry->routed)
+	{
+		saved = MemoryContextSwitchTo(route_context);
+		route_read(&entry->route, party, entry->codes);
+		MemoryContextSwitchTo(saved);
+		entry->routed = true;
+	}
 	return &entry->route;
 }

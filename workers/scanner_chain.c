@@ -24,6 +24,7 @@
 #define CHAIN_RETRY_MAX_MS 10000
 #define CHAIN_AGAIN_MS     5000
 #define CHAIN_DISPUTE_MS   1000
+#define CHAIN_SILENCE_MS   2000 /* a node a little behind is nothing to note */
 #define CHAIN_FINAL_SPAN   500
 #define CHAIN_FINAL_GAP_MS 1000
 #define CHAIN_GAP_RETRY_MS 500
@@ -421,8 +422,9 @@ scanner_finalize(Scanner *s)
 		chain_disputed(s, from, to, teller);
 		return false;
 	}
-	scanner_note(s, "no node gives a second look at blocks " INT64_FORMAT " to " INT64_FORMAT, from,
-				 to);
+	if (TimestampDifferenceExceeds(s->waiting_since, GetCurrentTimestamp(), CHAIN_SILENCE_MS))
+		scanner_note(s, "no node gives a second look at blocks " INT64_FORMAT " to " INT64_FORMAT,
+					 from, to);
 	s->final_at = scanner_after(CHAIN_GAP_RETRY_MS);
 	return false;
 }

@@ -19,6 +19,7 @@
 #include "scanner.h"
 #include "worker.h"
 
+#define SCANNER_SILENCE_MS     2000 /* a node a little behind is nothing to note */
 #define SCANNER_IN_FLIGHT      64
 #define SCANNER_PER_HOST       8
 #define SCANNER_BUDGET_MS      1000
@@ -102,6 +103,16 @@ scanner_note_nodes(Scanner *s)
 {
 	int usable = scanner_count(s, USDTPAY_PROVIDER_OK);
 
+	if (s->waiting_since != 0 && s->contradicted > s->final)
+		scanner_note(s,
+					 "no node confirms what was seen in blocks " INT64_FORMAT " to " INT64_FORMAT
+					 "; nothing is credited until one does",
+					 s->final + 1, s->contradicted);
+	else if (s->waiting_since != 0 &&
+			 TimestampDifferenceExceeds(s->waiting_since, GetCurrentTimestamp(),
+										SCANNER_SILENCE_MS))
+		scanner_note(s, "no node gives a second look at what comes after block " INT64_FORMAT,
+					 s->final);
 	if (s->provider_count == 0)
 		scanner_note(s, "no endpoint is configured");
 	else if (scanner_count(s, USDTPAY_PROVIDER_REFUSED) == s->provider_count)

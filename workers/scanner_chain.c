@@ -24,7 +24,6 @@
 #define CHAIN_RETRY_MAX_MS 10000
 #define CHAIN_AGAIN_MS     5000
 #define CHAIN_DISPUTE_MS   1000
-#define CHAIN_SILENCE_MS   2000 /* a node a little behind is nothing to note */
 #define CHAIN_FINAL_SPAN   500
 #define CHAIN_FINAL_GAP_MS 1000
 #define CHAIN_GAP_RETRY_MS 500
@@ -356,12 +355,8 @@ chain_confirmer(Scanner *s, const UsdtpayProvider *teller, int64 to, int64 final
 /* Answers nodes that contradict one another: asks again, and when that does not help takes the
  * blocks in anew from another node than told of them, for what we hold may be the lie. */
 static void
-chain_disputed(Scanner *s, int64 from, int64 to, UsdtpayProvider *teller)
+chain_disputed(Scanner *s, UsdtpayProvider *teller)
 {
-	scanner_note(s,
-				 "no node confirms what was seen in blocks " INT64_FORMAT " to " INT64_FORMAT
-				 "; nothing is credited until one does",
-				 from, to);
 	s->disputes++;
 	if (s->disputes % 2 == 0)
 	{
@@ -419,12 +414,9 @@ scanner_finalize(Scanner *s)
 	if (disagreed)
 	{
 		s->contradicted = Max(s->contradicted, to);
-		chain_disputed(s, from, to, teller);
+		chain_disputed(s, teller);
 		return false;
 	}
-	if (TimestampDifferenceExceeds(s->waiting_since, GetCurrentTimestamp(), CHAIN_SILENCE_MS))
-		scanner_note(s, "no node gives a second look at blocks " INT64_FORMAT " to " INT64_FORMAT,
-					 from, to);
 	s->final_at = scanner_after(CHAIN_GAP_RETRY_MS);
 	return false;
 }

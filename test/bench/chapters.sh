@@ -21,6 +21,11 @@ database() {
 			script plain ledger_setup.sql >/dev/null
 			script plain setup.sql >/dev/null
 			;;
+		tron)
+			createdb -T template0 tron
+			query tron 'CREATE EXTENSION usdtpay'
+			script tron tron.sql -v "xpub=$XPUB" -v "token=$USDT_TRON" >/dev/null
+			;;
 		live)
 			createdb -T template0 live
 			query live 'CREATE EXTENSION usdtpay'
@@ -79,21 +84,17 @@ chapter_evm() {
 chapter_tron() {
 	local dir=$CLUSTER/tron watch token count chain call
 	mkdir "$dir"
-	database plain
-	query plain "SELECT usdtpay.wallet_add('tron', 'xpub', 'tron', '$XPUB', p_party => 'platform')" >/dev/null
-	query plain "SELECT usdtpay.network_define('tron', 'tron', 1, '$USDT_TRON', p_block_ms => 3000)" >/dev/null
-	query plain "UPDATE usdtpay.network SET enabled = true WHERE code = 'tron'"
-	watch=$(query plain "SELECT usdtpay.deposit_address('c' || n, 'tron', 'shop') FROM generate_series(1, 20) AS n")
+	database tron
+	watch=$(query tron "SELECT usdtpay.deposit_address('c' || n, 'tron', 'shop') FROM generate_series(1, 20) AS n")
 	# shellcheck disable=SC2086
 	read -r token count chain < <(node_script tron.mjs make 50 "$dir/headers" "$dir/infos" "$dir/flat" $watch)
 	[ "$token" = "$USDT_TRON" ] || die "the TRON node has another token, $token, on chain $chain"
 	call="-v file=$dir/flat -v function=tron_transfers -v token=$USDT_TRON -v count=$count"
-	race "transfers script plain transfers.sql $call" \
-		"ingest script plain tron_ingest.sql -v headers=$dir/headers -v infos=$dir/infos -v count=$count" \
+	race "transfers script tron transfers.sql $call" \
+		"ingest script tron tron_ingest.sql -v headers=$dir/headers -v infos=$dir/infos -v count=$count" \
 		"tronweb node_script tron.mjs read $dir/flat"
 	compare tron_transfers transfers infos/s/core tronweb
 	compare tron_ingest ingest infos/s/core tronweb
-	query plain "UPDATE usdtpay.network SET enabled = false WHERE code = 'tron'"
 	if [ -n "${BENCH_TRON_DAY:-}" ]; then tron_day; fi
 }
 
@@ -153,9 +154,9 @@ chapter_order() {
 # settle DATABASE: seconds that one block with 10,000 deposits takes.
 settle() {
 	local run=$RANDOM$RANDOM
-	script "$1" settle_make.sql -v "run=$run" -v orders=10000
-	script "$1" settle.sql -v "run=$run" -v orders=10000
-	printf '%s\n' "$run" >"$RESULTS/settled.$1"
+	script "$1" settle_make.sql -v "run=$run" -v orders=10000 &&
+		script "$1" settle.sql -v "run=$run" -v orders=10000 &&
+		printf '%s\n' "$run" >"$RESULTS/settled.$1"
 }
 
 settle_sql() { # settle_sql DATABASE: the same rows as were settled last, as plain sets

@@ -44,6 +44,8 @@ race() {
 		for entry in "${order[@]}"; do
 			# shellcheck disable=SC2086
 			value=$(${entry#* }) || die "${entry%% *} failed"
+			# a function called like this goes on after an error: what it printed tells
+			[[ $value =~ ^[0-9]+(\.[0-9]+)?(e[+-][0-9]+)?$ ]] || die "${entry%% *} gave \"$value\""
 			[ "$round" -eq 0 ] || printf '%s\n' "$value" >>"$RESULTS/samples.${entry%% *}"
 		done
 		mapfile -t order < <(printf '%s\n' "${order[@]}" | tac)

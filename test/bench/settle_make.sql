@@ -3,6 +3,7 @@ BEGIN;
 SELECT count(o.order_id) FROM generate_series(1, :orders) AS i, LATERAL usdtpay.order_create('s' || :run || '-' || i, 10, p_party => 'shop') AS o \g /dev/null
 COMMIT;
 SELECT tip_number + 1 AS number FROM usdtpay.chain_cursor \gset
+SET client_min_messages = warning;
 DROP TABLE IF EXISTS public.bench_answer;
 CREATE TABLE public.bench_answer AS
 WITH paid AS (

@@ -30,17 +30,20 @@ export class Cluster {
   async start() {
     for (let attempt = 0; ; attempt++) {
       try {
-        await run('pg_ctl', ['-s', '-w', '-D', this.data, '-l', this.log, 'start'])
+        await run('pg_ctl', ['-s', '-w', '-t', '20', '-D', this.data, '-l', this.log, 'start'])
         return
       } catch (error) {
-        if (attempt >= 50) throw error
+        if (attempt >= 20) throw error
         await sleep(100)
       }
     }
   }
 
-  stop(mode = 'fast') {
-    return run('pg_ctl', ['-s', '-w', '-D', this.data, '-m', mode, 'stop'])
+  // Stops it.  PostgreSQL 15 can wait for ever when it is told to stop while it recovers from a
+  // crash: then an immediate stop ends it.
+  async stop(mode = 'fast') {
+    const stop = how => run('pg_ctl', ['-s', '-w', '-t', '20', '-D', this.data, '-m', how, 'stop'])
+    await stop(mode).catch(() => stop('immediate'))
   }
 
   get postmaster() {

@@ -45,7 +45,8 @@ export class Session {
       else this.waiting?.reject(new Refused(end[2], end[3]))
     })
     child.on('close', () => {
-      if (this.child === child) this.child = undefined
+      if (this.child !== child) return
+      this.child = undefined
       this.waiting?.reject(new Lost('the connection is gone'))
     })
     this.child = child

@@ -82,8 +82,8 @@ export class Round {
   at(ms, work) {
     const wait = this.began + ms - Date.now()
     const task = sleep(Math.max(0, wait)).then(work)
+    task.catch(() => {}) // settleTasks will see it
     this.tasks.push(task)
-    return task
   }
 
   createSql({ reference, amount, ttl, networks, draft }) {
@@ -263,6 +263,7 @@ export class Round {
   async run() {
     this.began = Date.now()
     const background = [this.runJobs(), ...MERCHANTS.map(code => this.readFeed(code))]
+      .map(work => work.catch(error => this.faults.push(`in the background: ${error.message}`)))
     for (const order of this.plan.orders) this.at(order.at, () => this.runOrder(order))
     for (const customer of this.plan.customers) {
       this.at(customer.at, () => this.runCustomer(customer))
@@ -273,7 +274,8 @@ export class Round {
       await this.calm()
     } finally {
       this.over = true
-      await Promise.allSettled(background)
+      await Promise.allSettled(this.tasks) // of a round that failed
+      await Promise.all(background)
     }
   }
 

@@ -6,12 +6,14 @@
 XPUB=xpub6BosfCnifzxcFwrSzQiqu2DBVTshkCXacvNsWGYJVVhhawA7d4R5WSWGFNbi8Aw6ZRc1brxMyWMzG3DSSSSoekkudhUd9yLb6qx39T9nMdj
 USDT_EVM=0xdAC17F958D2ee523a2206206994597C13D831ec7
 USDT_TRON=TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t
-DATABASES=
+MADE=      # databases there are
+DATABASES= # those a figure is taken in
 
-# database NAME: makes it unless it is there.  plain is what a young shop has; million is the same
-# with a million old orders and watched addresses.
+# database NAME: makes it unless it is there.  plain is what a young shop has; rival is the same for
+# the baselines, so that nobody works on tables another one left bloated; million is the same with
+# a million old orders and watched addresses.
 database() {
-	case " $DATABASES " in *" $1 "*) return ;; esac
+	case " $MADE " in *" $1 "*) return ;; esac
 	case $1 in
 		plain)
 			createdb -T template0 plain
@@ -20,6 +22,10 @@ database() {
 			query plain 'CREATE ROLE bench_shop LOGIN; GRANT usdtpay_merchant TO bench_shop'
 			script plain ledger_setup.sql >/dev/null
 			script plain setup.sql >/dev/null
+			;;
+		rival)
+			database plain
+			createdb -T plain rival
 			;;
 		tron)
 			createdb -T template0 tron
@@ -38,13 +44,17 @@ database() {
 			;;
 	esac
 	query "$1" CHECKPOINT
-	case $1 in plain | million) DATABASES="$DATABASES $1" ;; esac
+	MADE="$MADE $1"
 }
 
-# databases: makes those a figure is taken in.
+# databases: makes those a figure and its baseline are taken in.
 databases() {
-	database plain
-	if [ "$BENCH_MILLION" != 0 ]; then database million; fi
+	database rival
+	DATABASES=plain
+	if [ "$BENCH_MILLION" != 0 ]; then
+		database million
+		DATABASES="plain million"
+	fi
 }
 
 # million NAME LABEL UNIT: the figure of a contestant in database million, its baseline the one in
@@ -116,28 +126,32 @@ chapter_ledger() {
 	databases
 	for clients in 1 4 16; do
 		mapfile -t list < <(contestants post "rate %s postgres $clients ledger_post.sql")
-		race "${list[@]}" "plpgsql rate plain postgres $clients ledger_post_plpgsql.sql" \
-			"insert rate plain postgres $clients ledger_post_insert.sql"
+		race "${list[@]}" "plpgsql rate rival postgres $clients ledger_post_plpgsql.sql" \
+			"insert rate rival postgres $clients ledger_post_insert.sql"
 		compare "ledger_post_${clients}_vs_plpgsql" post.plain postings/s plpgsql
 		compare "ledger_post_${clients}_vs_insert" post.plain postings/s insert
 		million "ledger_post_$clients" post postings/s
 	done
 	mapfile -t list < <(contestants hot "rate %s postgres 16 ledger_hot.sql")
-	race "${list[@]}" "plpgsql rate plain postgres 16 ledger_hot_plpgsql.sql"
+	race "${list[@]}" "plpgsql rate rival postgres 16 ledger_hot_plpgsql.sql"
 	compare ledger_hot_16_vs_plpgsql hot.plain postings/s plpgsql
 	million ledger_hot_16 hot postings/s
-	mapfile -t list < <(contestants batch "batch %s ledger_batch.sql")
-	race "${list[@]}" "sql batch plain ledger_batch_sql.sql" "bare batch plain ledger_batch_bare.sql"
+	mapfile -t list < <(contestants batch "batch %s usdtpay.ledger_post_batch created")
+	race "${list[@]}" "sql batch rival public.bench_batch r" "bare batch rival public.bench_batch_bare r"
 	compare ledger_batch_vs_sql batch.plain postings/s sql
 	compare ledger_batch_vs_bare batch.plain postings/s bare
 	million ledger_batch batch postings/s
 }
 
-# batch DATABASE FILE: postings per second of a script that posts 10,000.
+# batch DATABASE FUNCTION ANSWER: postings per second in batches of 10,000, of which the first of a
+# session does not count.
 batch() {
-	local tps
-	tps=$(rate "$1" postgres 1 "$2")
-	awk -v tps="$tps" 'BEGIN { print tps * 10000 }'
+	local posted=$3 args=(-X -A -t -q -v ON_ERROR_STOP=1 -d "$1") i
+	[ "$posted" = r ] || posted="count(*) FILTER (WHERE r.status = 'created')"
+	args+=(-v "call=$2" -v "posted=$posted" -v count=0 -v seconds=0 -f "$BENCH_DIR/batch.sql")
+	args+=(-c '\set count 0' -c '\set seconds 0')
+	for ((i = 0; i < 3 * BENCH_SECONDS; i++)); do args+=(-f "$BENCH_DIR/batch.sql"); done
+	psql "${args[@]}" -f "$BENCH_DIR/batch_rate.sql"
 }
 
 chapter_order() {
@@ -145,7 +159,7 @@ chapter_order() {
 	databases
 	for clients in 1 4 16; do
 		mapfile -t list < <(contestants create "rate %s bench_shop $clients order_create.sql")
-		race "${list[@]}" "insert rate plain bench_shop $clients order_insert.sql"
+		race "${list[@]}" "insert rate rival bench_shop $clients order_insert.sql"
 		compare "order_create_$clients" create.plain orders/s insert
 		million "order_create_$clients" create orders/s
 	done

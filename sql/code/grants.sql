@@ -9,7 +9,7 @@ AS $$
     VALUES
         ('usdtpay_merchant'::name, ARRAY[
             'order_create', 'order_open', 'order_cancel', 'order_get', 'order_list', 'order_find',
-            'order_settle_underpaid', 'deposit_address', 'payment_uri', 'balance', 'statement', 'events',
+            'order_settle_underpaid', 'deposit_address', 'payment_uri', 'payment_forms', 'balance', 'statement', 'events',
             'wallet_add', 'wallet_close', 'merchant_set', 'account_history',
             'webhook_add', 'webhook_remove', 'webhook_enable', 'webhook_disable', 'webhook_rotate', 'webhook_replay',
             'webhook_test', 'ledger_proof', 'ledger_proof_check'
@@ -20,7 +20,7 @@ AS $$
             'health', 'metrics_prometheus'
         ]),
         ('usdtpay_compliance', ARRAY['order_get', 'order_list', 'order_find', 'account_history', 'ledger_proof', 'ledger_proof_check']),
-        ('usdtpay_gateway', ARRAY['order_get', 'payment_uri']),
+        ('usdtpay_gateway', ARRAY['order_get', 'payment_uri', 'payment_forms']),
         ('usdtpay_operator', ARRAY['*'])
 $$;
 COMMENT ON FUNCTION usdtpay_internal.grant_list() IS 'Functions of the schema usdtpay each role may call; everybody gets the pure ones of pure_list().';

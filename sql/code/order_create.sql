@@ -282,6 +282,68 @@ $$;
 COMMENT ON FUNCTION usdtpay_internal.address_claim_add(usdtpay.wallet, usdtpay.payment_order, bigint) IS
 'Claims an amount on one of a shared wallet''s addresses for an order and returns the address; NULL when it is taken on all, also by a session that was faster.';
 
+CREATE OR REPLACE FUNCTION usdtpay.payment_forms(p_order bigint, p_party text DEFAULT NULL)
+RETURNS TABLE (network text, form text, uri text, preferred boolean)
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_party bigint := usdtpay_internal.party_acting(p_party);
+BEGIN
+    -- preferred is what payment_uri calls standard; the amount is what is still open
+    RETURN QUERY
+    SELECT
+        o.network, f.form, f.uri,
+        f.form = CASE o.family WHEN 'evm' THEN 'standard' ELSE m.tron_uri END
+    FROM (
+        SELECT DISTINCT ON (n.code)
+            n.code AS network, n.family, n.chain_id, t.contract, t.decimals, greatest(po.due - po.seen, 0) AS open,
+            CASE n.family WHEN 'evm' THEN po.evm_address ELSE po.tron_address END AS raw
+        FROM usdtpay.payment_order AS po
+        JOIN usdtpay.network AS n ON n.network_id = ANY (po.networks)
+        JOIN usdtpay.token AS t ON t.network_id = n.network_id AND t.asset_id = po.asset_id
+        WHERE po.party_id = v_party AND po.order_id = p_order
+        ORDER BY n.code, t.token_id
+    ) AS o
+    JOIN usdtpay.merchant AS m ON m.party_id = v_party
+    CROSS JOIN LATERAL usdtpay_internal.payment_form_list(o.family, o.chain_id, o.contract, o.decimals, o.raw, o.open) AS f
+    WHERE o.raw IS NOT NULL
+    ORDER BY o.network, 4 DESC, f.form;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'UP200',
+            MESSAGE = 'no such order, or nobody can pay it yet', DETAIL = format('Order is %s.', coalesce(p_order::text, 'NULL')),
+            HINT = 'A draft gets its addresses with usdtpay.order_open; see usdtpay.order_list.';
+    END IF;
+END;
+$$;
+COMMENT ON FUNCTION usdtpay.payment_forms(bigint, text) IS
+'Every way to show an order to a payer''s wallet, for a checkout page with a switch: on EVM networks the forms standard (ERC-681, which carries the amount) and address (bare); on TRON address (bare, which every wallet reads), tron (tron:<address>) and tron_amount (with amount and token). preferred marks one form per network: ERC-681, or what merchant_set(p_tron_uri) chose. The amount is what is still open. Errors: UP1xx, UP200.';
+
+CREATE OR REPLACE FUNCTION usdtpay_internal.payment_form_list(
+    p_family text, p_chain_id bigint, p_contract bytea, p_decimals integer, p_raw bytea, p_open bigint
+) RETURNS TABLE (form text, uri text)
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT f.form, f.uri
+    FROM (SELECT usdtpay.address_text(p_family, p_raw) AS address, usdtpay.address_text(p_family, p_contract) AS contract) AS a
+    CROSS JOIN LATERAL (
+        VALUES
+            (NULL, 'address', a.address),
+            ('evm', 'standard', format(
+                'ethereum:%s@%s/transfer?address=%s&uint256=%s',
+                a.contract, p_chain_id, a.address, ceil(p_open * 10::numeric ^ (p_decimals - 6))
+            )),
+            ('tron', 'tron', format('tron:%s', a.address)),
+            ('tron', 'tron_amount', format(
+                'tron:%s?amount=%s&token=%s', a.address, trim_scale(usdtpay_internal.units6(p_open)), a.contract
+            ))
+    ) AS f (family, form, uri)
+    WHERE f.family IS NULL OR f.family = p_family
+$$;
+COMMENT ON FUNCTION usdtpay_internal.payment_form_list(text, bigint, bytea, integer, bytea, bigint) IS
+'The forms in which a payment to an address can be asked for: name and text. p_open is in minor units of the asset, p_decimals are the token''s.';
+
 CREATE OR REPLACE FUNCTION usdtpay.payment_uri(
     p_order bigint, p_network text, p_form text DEFAULT 'standard', p_party text DEFAULT NULL
 ) RETURNS text
@@ -291,42 +353,33 @@ AS $$
 DECLARE
     v_party bigint := usdtpay_internal.party_acting(p_party);
     v_o record;
+    v_uri text;
 BEGIN
     SELECT
-        n.family, n.chain_id, t.contract, t.decimals, o.evm_address, o.tron_address,
-        greatest(o.due - o.seen, 0) AS open
+        n.family, n.chain_id, t.contract, t.decimals, m.tron_uri, greatest(o.due - o.seen, 0) AS open,
+        CASE n.family WHEN 'evm' THEN o.evm_address ELSE o.tron_address END AS raw
     INTO v_o
     FROM usdtpay.payment_order AS o
+    JOIN usdtpay.merchant AS m ON m.party_id = o.party_id
     JOIN usdtpay.network AS n ON n.network_id = ANY (o.networks) AND n.code = p_network
     JOIN usdtpay.token AS t ON t.network_id = n.network_id AND t.asset_id = o.asset_id
     WHERE o.party_id = v_party AND o.order_id = p_order
     ORDER BY t.token_id LIMIT 1;
-    IF v_o.family IS NULL OR coalesce(v_o.evm_address, v_o.tron_address) IS NULL THEN
+    IF v_o.raw IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'UP200',
             MESSAGE = 'no such order on that network', DETAIL = format('Order is %s, network "%s".', p_order, p_network),
             HINT = 'See usdtpay.payment_option for the networks of an order.';
     END IF;
-    CASE
-        WHEN p_form = 'address' THEN
-            RETURN usdtpay.address_text(v_o.family, CASE v_o.family WHEN 'evm' THEN v_o.evm_address ELSE v_o.tron_address END);
-        WHEN p_form = 'standard' AND v_o.family = 'evm' THEN
-            RETURN format(
-                'ethereum:%s@%s/transfer?address=%s&uint256=%s', usdtpay.address_text('evm', v_o.contract), v_o.chain_id,
-                usdtpay.address_text('evm', v_o.evm_address), ceil(v_o.open * 10::numeric ^ (v_o.decimals - 6))
-            );
-        WHEN p_form IN ('standard', 'tron') AND v_o.family = 'tron' THEN
-            RETURN format('tron:%s', usdtpay.address_text('tron', v_o.tron_address));
-        WHEN p_form = 'tron_amount' AND v_o.family = 'tron' THEN
-            RETURN format(
-                'tron:%s?amount=%s&token=%s', usdtpay.address_text('tron', v_o.tron_address),
-                trim_scale(usdtpay_internal.units6(v_o.open)), usdtpay.address_text('tron', v_o.contract)
-            );
-        ELSE
-            RAISE EXCEPTION USING ERRCODE = 'UP000',
-                MESSAGE = 'no such form of a payment URI', DETAIL = format('Form is "%s", family %s.', p_form, v_o.family),
-                HINT = 'Forms are standard and address; on TRON also tron and tron_amount.';
-    END CASE;
+    SELECT f.uri INTO v_uri
+    FROM usdtpay_internal.payment_form_list(v_o.family, v_o.chain_id, v_o.contract, v_o.decimals, v_o.raw, v_o.open) AS f
+    WHERE f.form = CASE WHEN p_form = 'standard' AND v_o.family = 'tron' THEN v_o.tron_uri ELSE p_form END;
+    IF v_uri IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'UP000',
+            MESSAGE = 'no such form of a payment URI', DETAIL = format('Form is "%s", family %s.', p_form, v_o.family),
+            HINT = 'Forms are standard and address; on TRON also tron and tron_amount.';
+    END IF;
+    RETURN v_uri;
 END;
 $$;
 COMMENT ON FUNCTION usdtpay.payment_uri(bigint, text, text, text) IS
-'What to put into the QR code of an order on a network: form standard is ERC-681 on EVM and tron:<address> on TRON; tron_amount adds amount and token for the wallets that read them; address is the bare address, which every wallet reads. The amount is what is still open. Errors: UP000, UP1xx, UP200.';
+'What to put into the QR code of an order on a network. Form standard is ERC-681 on EVM and on TRON what merchant_set(p_tron_uri) chose, the bare address unless changed; address is the bare address, which every wallet reads; tron is tron:<address>; tron_amount adds amount and token for the wallets that read them. The amount is what is still open. payment_forms lists all of them at once. Errors: UP000, UP1xx, UP200.';

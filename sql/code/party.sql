@@ -204,7 +204,8 @@ CREATE OR REPLACE FUNCTION usdtpay.merchant_set(
     p_order_ttl interval DEFAULT NULL, p_underpay_tolerance numeric DEFAULT NULL,
     p_overpay_tolerance numeric DEFAULT NULL, p_min_deposit numeric DEFAULT NULL,
     p_late_policy text DEFAULT NULL, p_overpay_policy text DEFAULT NULL,
-    p_on_paid text DEFAULT NULL, p_networks text [] DEFAULT NULL, p_party text DEFAULT NULL
+    p_on_paid text DEFAULT NULL, p_networks text [] DEFAULT NULL, p_tron_uri text DEFAULT NULL,
+    p_party text DEFAULT NULL
 ) RETURNS usdtpay.merchant
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -215,11 +216,15 @@ DECLARE
 BEGIN
     IF p_late_policy IS NOT NULL AND p_late_policy <> ALL (enum_range(NULL::usdtpay.late_policy)::text[])
     OR p_overpay_policy IS NOT NULL AND p_overpay_policy <> ALL (enum_range(NULL::usdtpay.overpay_policy)::text[])
-    OR p_order_ttl IS NOT NULL AND p_order_ttl NOT BETWEEN interval '1 minute' AND interval '90 days' THEN
+    OR p_order_ttl IS NOT NULL AND p_order_ttl NOT BETWEEN interval '1 minute' AND interval '90 days'
+    OR p_tron_uri IS NOT NULL AND p_tron_uri NOT IN ('address', 'tron', 'tron_amount') THEN
         RAISE EXCEPTION USING ERRCODE = 'UP000',
             MESSAGE = 'no such setting value',
-            DETAIL = format('late_policy "%s", overpay_policy "%s", order_ttl %s.', p_late_policy, p_overpay_policy, p_order_ttl),
-            HINT = 'late_policy is auto, review or refund; overpay_policy accept or hold; order_ttl 1 minute to 90 days.';
+            DETAIL = format(
+                'late_policy "%s", overpay_policy "%s", order_ttl %s, tron_uri "%s".', p_late_policy, p_overpay_policy, p_order_ttl, p_tron_uri
+            ),
+            HINT = 'late_policy is auto, review or refund; overpay_policy accept or hold; order_ttl 1 minute to 90 days; '
+                'tron_uri address, tron or tron_amount.';
     END IF;
     IF p_on_paid <> '' THEN
         PERFORM usdtpay_internal.hook_check(v_party, p_on_paid);
@@ -238,6 +243,7 @@ BEGIN
         on_paid_role = CASE WHEN p_on_paid IS NULL THEN m.on_paid_role WHEN p_on_paid = '' THEN NULL
             ELSE usdtpay_internal.session_role() END,
         networks = CASE WHEN p_networks IS NULL THEN m.networks ELSE nullif(p_networks, '{}') END,
+        tron_uri = coalesce(p_tron_uri, m.tron_uri),
         settings_at = now()
     WHERE m.party_id = v_party
     RETURNING m.* INTO v_row;
@@ -249,8 +255,8 @@ BEGIN
     RETURN v_row;
 END;
 $$;
-COMMENT ON FUNCTION usdtpay.merchant_set(interval, numeric, numeric, numeric, text, text, text, text [], text) IS
-'Changes a merchant''s settings; what is left NULL stays. Amounts are USDT. on_paid names a function taking one bigint (the order id) that runs in the settling transaction as the calling role, which must be bound to the party; an empty string removes it. networks limits what payers are offered; an empty array removes the limit. Orders keep the settings they were created with. Errors: UP000, UP004, UP1xx, UP200.';
+COMMENT ON FUNCTION usdtpay.merchant_set(interval, numeric, numeric, numeric, text, text, text, text [], text, text) IS
+'Changes a merchant''s settings; what is left NULL stays. Amounts are USDT. on_paid names a function taking one bigint (the order id) that runs in the settling transaction as the calling role, which must be bound to the party; an empty string removes it. networks limits what payers are offered; an empty array removes the limit. Orders keep the settings they were created with. tron_uri, which open orders follow too, is the form payment_uri calls standard on TRON: address, tron or tron_amount. Errors: UP000, UP004, UP1xx, UP200.';
 
 CREATE OR REPLACE FUNCTION usdtpay.merchant_fee_set(p_party text, p_fee_bps integer) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER

@@ -65,13 +65,15 @@ CREATE TABLE usdtpay.merchant (
     on_paid text,
     on_paid_role name,
     networks text[],
+    tron_uri text NOT NULL DEFAULT 'address',
     settings_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     CONSTRAINT merchant_pkey PRIMARY KEY (party_id),
     CONSTRAINT merchant_ttl_check CHECK (order_ttl BETWEEN interval '1 minute' AND interval '90 days'),
     CONSTRAINT merchant_tolerance_check CHECK (underpay_tolerance >= 0 AND overpay_tolerance >= 0),
     CONSTRAINT merchant_min_deposit_check CHECK (min_deposit >= 1),
     CONSTRAINT merchant_fee_check CHECK (fee_bps BETWEEN 0 AND 10000),
-    CONSTRAINT merchant_hook_check CHECK ((on_paid IS NULL) = (on_paid_role IS NULL))
+    CONSTRAINT merchant_hook_check CHECK ((on_paid IS NULL) = (on_paid_role IS NULL)),
+    CONSTRAINT merchant_tron_uri_check CHECK (tron_uri IN ('address', 'tron', 'tron_amount'))
 );
 COMMENT ON TABLE usdtpay.merchant IS 'Settings of a merchant; an order snapshots what it needs when it is created';
 COMMENT ON COLUMN usdtpay.merchant.party_id IS 'The merchant''s party';
@@ -85,6 +87,7 @@ COMMENT ON COLUMN usdtpay.merchant.fee_bps IS 'Platform fee in basis points, tak
 COMMENT ON COLUMN usdtpay.merchant.on_paid IS 'Function (schema-qualified name, argument bigint order id) run in the settling transaction';
 COMMENT ON COLUMN usdtpay.merchant.on_paid_role IS 'Role the function runs as; the role that set it';
 COMMENT ON COLUMN usdtpay.merchant.networks IS 'Networks offered to payers; NULL means every enabled one that has a wallet';
+COMMENT ON COLUMN usdtpay.merchant.tron_uri IS 'What QR codes on TRON carry unless a form is asked for: address, tron or tron_amount';
 COMMENT ON COLUMN usdtpay.merchant.settings_at IS 'Last change of the settings';
 SELECT pg_catalog.pg_extension_config_dump('usdtpay.merchant', '');
 

@@ -97,7 +97,7 @@ RESET ROLE;
 SELECT is((usdtpay.merchant_set(p_party => 'shop')).fee_bps, 0, 'a call without settings changes none');
 SELECT row_eq(
     $$SELECT (m).order_ttl, (m).underpay_tolerance, (m).overpay_tolerance, (m).min_deposit, (m).late_policy, (m).overpay_policy, (m).networks
-      FROM usdtpay.merchant_set('1 hour', 0.5, 0.25, 0.01, 'review', 'hold', NULL, '{dev}', 'shop') AS m$$,
+      FROM usdtpay.merchant_set('1 hour', 0.5, 0.25, 0.01, 'review', 'hold', NULL, '{dev}', p_party => 'shop') AS m$$,
     ROW('1 hour'::interval, 500000::bigint, 250000::bigint, 10000::bigint, 'review'::usdtpay.late_policy, 'hold'::usdtpay.overpay_policy, '{dev}'::text[]),
     'every setting can be set');
 SELECT is((usdtpay.merchant_set(p_networks => '{}', p_party => 'shop')).networks, NULL, 'an empty array removes the limit on networks');

@@ -79,10 +79,10 @@ SELECT is(sim.id('gone'), NULL, 'a rollback leaves nothing behind');
 SELECT is_empty($$SELECT FROM usdtpay.address AS a WHERE a.order_id IS NOT NULL AND NOT EXISTS (SELECT FROM usdtpay.payment_order AS o WHERE o.order_id = a.order_id)$$, 'no address either');
 
 -- what the merchant's settings say is snapshotted
-SELECT usdtpay.merchant_set('2 hours', 0.5, 0.25, NULL, 'review', 'hold', NULL, '{dev}', 'shop');
+SELECT usdtpay.merchant_set('2 hours', 0.5, 0.25, NULL, 'review', 'hold', NULL, '{dev}', p_party => 'shop');
 SELECT usdtpay.merchant_fee_set('shop', 100);
 SELECT sim.buy('snap', 10, NULL);
-SELECT usdtpay.merchant_set('1 hour', 0, 0, NULL, 'auto', 'accept', NULL, '{}', 'shop');
+SELECT usdtpay.merchant_set('1 hour', 0, 0, NULL, 'auto', 'accept', NULL, '{}', p_party => 'shop');
 SELECT usdtpay.merchant_fee_set('shop', 0);
 SELECT row_eq('SELECT expires_at - created_at, underpay_tolerance, overpay_tolerance, late_policy, overpay_policy, fee_bps FROM usdtpay.payment_order WHERE reference = ''snap''',
     ROW('2 hours'::interval, 500000::bigint, 250000::bigint, 'review'::usdtpay.late_policy, 'hold'::usdtpay.overpay_policy, 100), 'an order keeps the settings it was created with');
@@ -93,6 +93,7 @@ SELECT usdtpay.merchant_set(p_networks => '{}', p_party => 'shop');
 -- drafts
 SELECT row_eq($$SELECT state, evm_address, created FROM usdtpay.order_create('d1', 5, p_expires_in => '10 minutes', p_draft => true, p_party => 'shop')$$, ROW('draft'::text, NULL::text, true), 'a draft has no address');
 SELECT sim.refuses(format('SELECT usdtpay.payment_uri(%s, ''dev'', p_party => ''shop'')', sim.id('d1')), 'UP200', 'nor a payment URI');
+SELECT sim.refuses(format('SELECT * FROM usdtpay.payment_forms(%s, ''shop'')', sim.id('d1')), 'UP200', 'nor any form of one');
 SELECT is_empty('SELECT FROM usdtpay.payment_option WHERE order_id = sim.id(''d1'')', 'nor ways to pay it');
 UPDATE usdtpay.payment_order SET created_at = created_at - interval '1 day', expires_at = expires_at - interval '1 day' WHERE reference = 'd1';
 SELECT is(usdtpay.order_open(sim.id('d1'), 'shop'), 'pending', 'opening it');
@@ -248,12 +249,32 @@ SELECT is(usdtpay.payment_uri(sim.id('u'), 'dev', p_party => 'shop'),
     format('ethereum:0x00000000000000000000000000000000000000AA@31337/transfer?address=%s&uint256=12500000', sim.addr('u')), 'an EVM payment URI is ERC-681');
 SELECT is(usdtpay.payment_uri(sim.id('u'), 'dev', 'address', 'shop'), sim.addr('u'), 'or the bare address');
 SELECT is(usdtpay.payment_uri(sim.id('w'), 'tronsim', f, 'both'), u, 'TRON ' || f)
-FROM (VALUES ('standard', 'tron:TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t'), ('tron', 'tron:TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t'),
+FROM (VALUES ('standard', 'TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t'), ('tron', 'tron:TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t'),
     ('tron_amount', 'tron:TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t?amount=10.0002&token=TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t'), ('address', 'TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t')) AS v (f, u);
+SELECT is((usdtpay.merchant_set(p_tron_uri => f, p_party => 'both')).tron_uri, f, 'a merchant chooses ' || f)
+FROM unnest(ARRAY['address', 'tron', 'tron_amount']) AS f;
+SELECT is(usdtpay.payment_uri(sim.id('w'), 'tronsim', p_party => 'both'), usdtpay.payment_uri(sim.id('w'), 'tronsim', 'tron_amount', 'both'), 'which then is the standard form on TRON, for open orders too');
+SELECT is((usdtpay.merchant_set(p_party => 'both')).tron_uri, 'tron_amount', 'and stays when other settings change');
+SELECT sim.refuses(format('SELECT usdtpay.merchant_set(p_tron_uri => %L, p_party => ''both'')', f), 'UP000', format('tron_uri %L is refused', f))
+FROM unnest(ARRAY['', 'standard', 'TRON', 'pdf']) AS f;
 SELECT sim.refuses(format('SELECT usdtpay.payment_uri(%s)', a), b, format('payment_uri(%s) is refused with %s', a, b))
 FROM (VALUES ('NULL, ''dev'', p_party => ''shop''', 'UP200'), (sim.id('u') || ', NULL, p_party => ''shop''', 'UP200'), (sim.id('u') || ', ''tronsim'', p_party => ''shop''', 'UP200'),
     (sim.id('u') || ', ''dev'', p_party => ''both''', 'UP200'), (sim.id('u') || ', ''dev'', ''tron'', ''shop''', 'UP000'), (sim.id('u') || ', ''dev'', NULL, ''shop''', 'UP000'),
     (sim.id('u') || ', ''dev'', ''pdf'', ''shop''', 'UP000')) AS v (a, b);
+
+-- payment_forms
+SELECT usdtpay.merchant_set(p_tron_uri => 'tron', p_party => 'both') IS NOT NULL AS x \gset
+SELECT results_eq($$SELECT * FROM usdtpay.payment_forms(sim.id('w'), 'both')$$,
+    $$SELECT n, f, usdtpay.payment_uri(sim.id('w'), n, f, 'both'), d
+    FROM (VALUES ('dev', 'standard', true), ('dev', 'address', false),
+        ('tronsim', 'tron', true), ('tronsim', 'address', false), ('tronsim', 'tron_amount', false)) AS v (n, f, d)$$,
+    'every form on every network is listed, the preferred one first');
+SELECT set_eq($$SELECT network, uri FROM usdtpay.payment_forms(sim.id('w'), 'both') WHERE preferred$$,
+    $$SELECT n, usdtpay.payment_uri(sim.id('w'), n, p_party => 'both') FROM unnest(ARRAY['dev', 'tronsim']) AS n$$,
+    'preferred is what payment_uri calls standard');
+SELECT is(count(*), 2::bigint, 'a network that an order does not offer is not listed') FROM usdtpay.payment_forms(sim.id('u'), 'shop');
+SELECT sim.refuses(format('SELECT * FROM usdtpay.payment_forms(%s)', a), b, format('payment_forms(%s) is refused with %s', a, b))
+FROM (VALUES ('NULL, ''shop''', 'UP200'), (sim.id('u') || ', ''both''', 'UP200'), (sim.id('u') || ', ''nobody''', 'UP200')) AS v (a, b);
 
 SELECT * FROM finish();
 ROLLBACK;

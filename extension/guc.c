@@ -20,6 +20,7 @@ int usdtpay_rpc_max_bytes = 16 * 1024;
 int usdtpay_rpc_timeout = 10000;
 int usdtpay_scan_span = 50;
 int usdtpay_second_look_patience = 60000;
+bool usdtpay_tron_get_logs = true;
 bool usdtpay_webhook_allow_http = false;
 bool usdtpay_webhook_allow_private = false;
 int usdtpay_webhook_disable_after = 432000;
@@ -89,6 +90,8 @@ static const GucRow guc_rows[] = {
 	GUC_INT("usdtpay.second_look_patience", usdtpay_second_look_patience, 60000, 0, 86400000,
 			PGC_SIGHUP, GUC_UNIT_MS,
 			"A node confirms its own word only after all others were silent this long."),
+	GUC_BOOL("usdtpay.tron_get_logs", usdtpay_tron_get_logs, true, PGC_SIGHUP, 0,
+			 "Lets TRON's catching up take its first look from a node's JSON-RPC."),
 	GUC_BOOL("usdtpay.webhook_allow_http", usdtpay_webhook_allow_http, false, PGC_SUSET, 0,
 			 "Allows webhook addresses with http beside https."),
 	GUC_BOOL("usdtpay.webhook_allow_private", usdtpay_webhook_allow_private, false, PGC_SUSET, 0,

@@ -15,6 +15,7 @@ extern int usdtpay_rpc_max_bytes;
 extern int usdtpay_rpc_timeout;
 extern int usdtpay_scan_span;
 extern int usdtpay_second_look_patience;
+extern bool usdtpay_tron_get_logs;
 extern bool usdtpay_webhook_allow_http;
 extern bool usdtpay_webhook_allow_private;
 extern int usdtpay_webhook_disable_after;

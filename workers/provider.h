@@ -50,6 +50,7 @@ typedef struct UsdtpayProvider
 	int log_range; /* blocks in one eth_getLogs */
 	int batch;     /* calls in one request */
 	bool no_receipts;
+	TimestampTz logs_after; /* TRON: its eth_getLogs is left alone until then */
 
 	/* what it served last */
 	int64 head;

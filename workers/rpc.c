@@ -151,13 +151,14 @@ static const char *
 rpc_url(const UsdtpayRpc *rpc)
 {
 	const char *base = rpc->provider->url;
+	const char *path = rpc_is_plain(&rpc->calls[0]) ? rpc->calls[0].method : rpc->calls[0].door;
 	size_t len = strlen(base);
 
-	if (!rpc_is_plain(&rpc->calls[0]))
+	if (path == NULL)
 		return base;
 	while (len > 0 && base[len - 1] == '/')
 		len--;
-	return psprintf("%.*s%s", (int) len, base, rpc->calls[0].method);
+	return psprintf("%.*s%s", (int) len, base, path);
 }
 
 /* Sends a question.  No transaction may be open. */
@@ -331,8 +332,11 @@ rpc_judge(UsdtpayRpc *rpc, const UsdtpayHttpAnswer *answer)
 		(rpc_is_plain(&rpc->calls[0]) ? rpc_read_plain(rpc, answer) : rpc_read_body(rpc, answer));
 	if (!good)
 		rpc->advice = usdtpay_rpc_judge_status(answer->status);
+	/* No such door: nothing is wrong with the node. */
+	if (!good && rpc->calls[0].door != NULL && (answer->status == 404 || answer->status == 405))
+		rpc->advice.verdict = USDTPAY_RPC_UNSUPPORTED;
 	/* A limit can hide behind a well-formed error of every call. */
-	else if (answer->status == 429)
+	if (good && answer->status == 429)
 		rpc->advice.verdict = USDTPAY_RPC_RATE;
 }
 

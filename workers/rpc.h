@@ -19,6 +19,7 @@ typedef struct UsdtpayRpcCall
 {
 	const char *method;      /* of JSON-RPC; or, beginning with a slash, a path: plain HTTP */
 	const char *params;      /* a JSON array; for a path, the body */
+	const char *door;        /* JSON-RPC's own path below the URL; NULL: the URL itself */
 	UsdtpaySlice result;     /* raw JSON; valid when advice says OK */
 	UsdtpayRpcAdvice advice; /* OK, or why not */
 	bool answered;

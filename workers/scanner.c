@@ -29,6 +29,7 @@
 #define SCANNER_PRUNE_MS       60000
 #define SCANNER_PRUNE_MORE_MS  1000
 #define SCANNER_MMAP_THRESHOLD (256 * 1024)
+#define SCANNER_SHUN_MS        300000
 
 static Scanner scanner_state;
 
@@ -37,6 +38,13 @@ TimestampTz
 scanner_after(int ms)
 {
 	return TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ms);
+}
+
+/* Leaves a TRON node's eth_getLogs alone for a while; its infos serve instead. */
+void
+scanner_shun_logs(UsdtpayProvider *p)
+{
+	p->logs_after = scanner_after(SCANNER_SHUN_MS);
 }
 
 /* Notes what the scanner waits for; the first note of a tick stays. */

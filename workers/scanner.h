@@ -46,6 +46,7 @@ typedef struct ScannerSpan
 	StringInfoData headers;
 	StringInfoData logs;
 	int64 log_count;
+	bool by_logs; /* TRON: the logs are eth_getLogs's, not infos */
 } ScannerSpan;
 
 typedef enum ScannerLook
@@ -182,6 +183,7 @@ extern void scanner_note(Scanner *s, const char *format, ...) pg_attribute_print
 extern void scanner_text_begin(StringInfo body);
 extern bool scanner_append(StringInfo list, UsdtpaySlice array, int64 *count);
 extern TimestampTz scanner_after(int ms);
+extern void scanner_shun_logs(UsdtpayProvider *p);
 
 extern const ScannerFamily scanner_evm;
 extern const ScannerFamily scanner_tron;

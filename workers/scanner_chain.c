@@ -127,6 +127,8 @@ chain_attempt(Scanner *s, UsdtpayProvider *p, ScannerLook look, int64 from, int6
 		chain_ingest(s, p, look, &span, out);
 		if (out->verdict == SCANNER_FAULT)
 			usdtpay_provider_failed(p, USDTPAY_RPC_INVALID, out->message, -1);
+		if (out->verdict == SCANNER_FAULT && span.by_logs)
+			scanner_shun_logs(p);
 		if (out->verdict == SCANNER_DISAGREE)
 			usdtpay_provider_failed(p, USDTPAY_RPC_INVALID,
 									"it lacks or contradicts what another node said", -1);
@@ -398,7 +400,11 @@ scanner_finalize(Scanner *s)
 			continue;
 		}
 		if (ingest.verdict == SCANNER_MORE)
+		{
+			if (teller != NULL)
+				scanner_shun_logs(teller);
 			return true;
+		}
 		if (ingest.verdict != SCANNER_INGESTED)
 			return false;
 		s->disputes = 0;

@@ -6,6 +6,10 @@
  * name exactly the block's transactions.  The tip comes from /wallet, the second look from
  * /walletsolidity, which serves what 19 of the 27 witnesses have built on.  Endpoints are base
  * URLs; an API key goes into a header (TRON-PRO-API-KEY).
+ *
+ * Catching up, the first look asks /jsonrpc for the logs of many blocks at once instead.  What
+ * it tells is held against the blocks (span_tron_logs.c) and never credits: the second look is
+ * always infos.  A node whose eth_getLogs fails in any way is asked for infos for a while.
  */
 #include "postgres.h"
 
@@ -19,8 +23,10 @@
 #include "scanner.h"
 
 #define TRON_BLOCKS_MAX 100
+#define TRON_LOGS_MIN   5
 #define TRON_SOLID_MS   3000
 #define TRON_ROUNDS     200
+#define TRON_HEX        "0x%" INT64_MODIFIER "x"
 
 /* Fills a call. */
 static void
@@ -344,34 +350,137 @@ tron_verdict(UsdtpayProvider *p, UsdtpayRpcVerdict verdict)
 	return verdict;
 }
 
-/* Fetches blocks and infos of a span, in pieces where the node needs them. */
+/* Tells whether a node's eth_getLogs may serve a look: the first one, at many blocks behind the
+ * solid one, with nobody in dispute about them. */
+static bool
+tron_may_ask_logs(const Scanner *s, const UsdtpayProvider *p, ScannerLook look,
+				  const ScannerSpan *span)
+{
+	return usdtpay_tron_get_logs && look == SCANNER_LOOK_TIP && s->disputes == 0 &&
+		   s->contradicted < span->from && span->to <= s->served_final &&
+		   span->to - span->from + 1 >= TRON_LOGS_MIN && p->logs_after <= GetCurrentTimestamp();
+}
+
+/* Writes the parameters of eth_getLogs: our contracts, the topics that matter, a range. */
+static char *
+tron_filter(const Scanner *s, int64 from, int64 to)
+{
+	StringInfoData out;
+	char hex[65] = "";
+	const uint8 *topic;
+	size_t i;
+
+	initStringInfo(&out);
+	appendStringInfo(&out,
+					 "[{\"fromBlock\":\"" TRON_HEX "\",\"toBlock\":\"" TRON_HEX "\",\"address\":[",
+					 from, to);
+	for (i = 0; i < (size_t) s->token_count; i++)
+	{
+		usdtpay_hex_encode(hex, s->tokens[i].contract, 20);
+		appendStringInfo(&out, "%s\"0x%.40s\"", i > 0 ? "," : "", hex);
+	}
+	appendStringInfoString(&out, "],\"topics\":[[");
+	for (i = 0; (topic = usdtpay_event_topic(i)) != NULL; i++)
+	{
+		usdtpay_hex_encode(hex, topic, 32);
+		appendStringInfo(&out, "%s\"0x%.64s\"", i > 0 ? "," : "", hex);
+	}
+	appendStringInfoString(&out, "]]}]");
+	return out.data;
+}
+
+/* Appends the logs of a range.  A round number of them may be all the node gives: that is too
+ * many, too.  Out: advice.  Returns: RANGE or CHUNK when less should be asked for. */
 static UsdtpayRpcVerdict
-tron_fetch(Scanner *s, UsdtpayProvider *p, ScannerLook look, ScannerSpan *span)
+tron_logs(Scanner *s, UsdtpayProvider *p, int64 from, int64 to, ScannerSpan *span,
+		  UsdtpayRpcAdvice *advice)
+{
+	UsdtpayRpcVerdict verdict;
+	UsdtpayRpcBatch *batch;
+	UsdtpayRpcCall call;
+	int64 count = 0;
+
+	tron_call(&call, "eth_getLogs", tron_filter(s, from, to));
+	call.door = "/jsonrpc";
+	batch = usdtpay_rpc_start(s->pool, p, &call, 1, usdtpay_rpc_timeout);
+	verdict = usdtpay_rpc_finish(s->pool, batch);
+	*advice = call.advice;
+	if (verdict == USDTPAY_RPC_OK && !scanner_append(&span->logs, call.result, &count))
+		verdict = USDTPAY_RPC_INVALID;
+	if (verdict == USDTPAY_RPC_OK && usdtpay_rpc_is_cap(count))
+		verdict = USDTPAY_RPC_RANGE;
+	span->log_count += count;
+	usdtpay_rpc_drop(batch);
+	return verdict;
+}
+
+/* Lowers the provider's range after it found from..to too much.  Returns: false when the range
+ * cannot get smaller. */
+static bool
+tron_narrow(UsdtpayProvider *p, const UsdtpayRpcAdvice *advice, int64 from, int64 to)
+{
+	int64 fits = (to - from + 1) / 2;
+
+	if (fits < 1)
+		return false;
+	if (advice->verdict == USDTPAY_RPC_CHUNK && advice->limit > 0)
+		fits = Min(advice->limit, to - from);
+	p->log_range = (int) fits;
+	return true;
+}
+
+/* Fetches one piece of a span: its logs or infos, and its blocks.  Out: advice.  A piece that
+ * fails leaves nothing behind. */
+static UsdtpayRpcVerdict
+tron_piece(Scanner *s, UsdtpayProvider *p, ScannerLook look, int64 from, int64 to,
+		   ScannerSpan *span, UsdtpayRpcAdvice *advice)
 {
 	bool tip = look == SCANNER_LOOK_TIP;
-	const char *blocks =
-		tip ? "/wallet/getblockbylimitnext" : "/walletsolidity/getblockbylimitnext";
-	const char *infos = tip ? "/wallet/gettransactioninfobyblocknum"
-							: "/walletsolidity/gettransactioninfobyblocknum";
+	int64 count = span->log_count;
+	int headers_len = span->headers.len;
+	int logs_len = span->logs.len;
+	UsdtpayRpcVerdict verdict = USDTPAY_RPC_OK;
+
+	if (span->by_logs)
+		verdict = tron_logs(s, p, from, to, span, advice);
+	if (verdict == USDTPAY_RPC_OK)
+		verdict = tron_blocks(
+			s, p, tip ? "/wallet/getblockbylimitnext" : "/walletsolidity/getblockbylimitnext", from,
+			to, span);
+	if (verdict == USDTPAY_RPC_OK && !span->by_logs)
+		verdict = tron_infos(s, p,
+							 tip ? "/wallet/gettransactioninfobyblocknum"
+								 : "/walletsolidity/gettransactioninfobyblocknum",
+							 from, to, span);
+	if (verdict == USDTPAY_RPC_OK)
+		return verdict;
+	span->log_count = count;
+	span->headers.len = headers_len;
+	span->logs.len = logs_len;
+	return verdict;
+}
+
+/* Fetches a span, in pieces where the node needs them. */
+static UsdtpayRpcVerdict
+tron_pieces(Scanner *s, UsdtpayProvider *p, ScannerLook look, ScannerSpan *span)
+{
 	int64 from = span->from;
 	int rounds;
 
+	span->log_count = 0;
 	scanner_text_begin(&span->headers);
 	scanner_text_begin(&span->logs);
 	appendStringInfoChar(&span->headers, '[');
-	appendStringInfoChar(&span->logs, '[');
+	appendStringInfoString(&span->logs, span->by_logs ? "{\"logs\":[" : "[");
 	for (rounds = 0; from <= span->to && rounds < TRON_ROUNDS; rounds++)
 	{
 		int64 to = Min(span->to, from + Min(p->log_range, TRON_BLOCKS_MAX) - 1);
-		UsdtpayRpcVerdict verdict = tron_blocks(s, p, blocks, from, to, span);
+		UsdtpayRpcAdvice advice = {USDTPAY_RPC_OK, 0, 1, 0};
+		UsdtpayRpcVerdict verdict = tron_piece(s, p, look, from, to, span, &advice);
 
-		if (verdict == USDTPAY_RPC_RANGE && to > from)
-		{
-			p->log_range = (int) ((to - from + 1) / 2);
+		if ((verdict == USDTPAY_RPC_RANGE || verdict == USDTPAY_RPC_CHUNK) &&
+			tron_narrow(p, &advice, from, to))
 			continue;
-		}
-		if (verdict == USDTPAY_RPC_OK)
-			verdict = tron_infos(s, p, infos, from, to, span);
 		if (verdict != USDTPAY_RPC_OK)
 			return tron_verdict(p, verdict);
 		if (to - from + 1 == p->log_range)
@@ -379,8 +488,26 @@ tron_fetch(Scanner *s, UsdtpayProvider *p, ScannerLook look, ScannerSpan *span)
 		from = to + 1;
 	}
 	appendStringInfoChar(&span->headers, ']');
-	appendStringInfoChar(&span->logs, ']');
+	appendStringInfoString(&span->logs, span->by_logs ? "]}" : "]");
 	return from > span->to ? USDTPAY_RPC_OK : USDTPAY_RPC_RANGE;
+}
+
+/* Fetches blocks and what happened in them, by logs where these may serve, else by infos. */
+static UsdtpayRpcVerdict
+tron_fetch(Scanner *s, UsdtpayProvider *p, ScannerLook look, ScannerSpan *span)
+{
+	UsdtpayRpcVerdict verdict;
+
+	span->by_logs = tron_may_ask_logs(s, p, look, span);
+	verdict = tron_pieces(s, p, look, span);
+	if (!span->by_logs || verdict == USDTPAY_RPC_OK)
+		return verdict;
+	scanner_shun_logs(p);
+	if (verdict != USDTPAY_RPC_UNSUPPORTED && verdict != USDTPAY_RPC_RANGE &&
+		verdict != USDTPAY_RPC_CHUNK)
+		return verdict;
+	span->by_logs = false;
+	return tron_pieces(s, p, look, span);
 }
 
 /* Reads one block's place in its chain. */

@@ -83,6 +83,7 @@ span_tron_block(UsdtpayBlock *b, UsdtpayJson *j, bool strict, UsdtpayFault *f)
 	b->number = t.number;
 	b->time_us = (int64_t) t.time_ms * 1000;
 	b->tx_raw = t.transactions;
+	memcpy(b->tx_root, t.tx_root, 32);
 	memcpy(b->hash, t.id, 32);
 	memcpy(b->parent, t.parent, 32);
 	return span_tron_transactions(b, t.tx_root, j->start, strict, f);
@@ -193,13 +194,11 @@ span_evm_order(UsdtpaySpan *s, const UsdtpayEvmLog *prev, const UsdtpayEvmLog *l
 	return true;
 }
 
-/* Holds a log against its block and the log before it; prev is NULL for the first. */
-static bool
-span_evm_log(UsdtpaySpan *s, const UsdtpayEvmLog *prev, const UsdtpayEvmLog *log)
+bool
+usdtpay_span_place(UsdtpaySpan *s, UsdtpayBlock *block, const UsdtpayEvmLog *prev,
+				   const UsdtpayEvmLog *log, size_t *contract, UsdtpaySpanRow *row)
 {
-	UsdtpayBlock *block = span_find(s, log->block);
 	size_t c = usdtpay_span_contract(s, log->log.address);
-	UsdtpaySpanRow row;
 
 	if (block == NULL)
 		return usdtpay_fault(s->fault, "a log lies outside the blocks asked for");
@@ -216,11 +215,23 @@ span_evm_log(UsdtpaySpan *s, const UsdtpayEvmLog *prev, const UsdtpayEvmLog *log
 	if (prev == NULL || log->block != prev->block || log->tx_index != prev->tx_index)
 		memset(s->ordinal, 0, sizeof(s->ordinal));
 	block->seen |= UINT64_C(1) << c;
-	row.block = block;
-	row.tx_hash = log->tx_hash;
-	row.tx_index = log->tx_index;
-	row.log_index = log->log_index;
-	return usdtpay_span_emit(s, c, &log->log, &row, USDTPAY_FAMILY_EVM);
+	*contract = c;
+	row->block = block;
+	row->tx_hash = log->tx_hash;
+	row->tx_index = log->tx_index;
+	row->log_index = log->log_index;
+	return true;
+}
+
+/* Holds a log against its block and the log before it, and hands its event on. */
+static bool
+span_evm_log(UsdtpaySpan *s, const UsdtpayEvmLog *prev, const UsdtpayEvmLog *log)
+{
+	UsdtpaySpanRow row;
+	size_t c;
+
+	return usdtpay_span_place(s, span_find(s, log->block), prev, log, &c, &row) &&
+		   usdtpay_span_emit(s, c, &log->log, &row, USDTPAY_FAMILY_EVM);
 }
 
 bool

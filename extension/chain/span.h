@@ -27,6 +27,7 @@ typedef struct UsdtpayBlock
 	uint32_t transactions;
 	UsdtpaySlice bloom;  /* EVM: 512 hex digits; p is NULL when not known */
 	UsdtpaySlice tx_raw; /* TRON: the raw array; p is NULL when there is none */
+	uint8_t tx_root[32]; /* TRON: what the transactions hash to */
 	uint64_t seen;       /* which contracts had a log here: filled by usdtpay_span_evm */
 } UsdtpayBlock;
 
@@ -78,8 +79,21 @@ extern bool usdtpay_span_suspect(const UsdtpaySpan *s, const UsdtpayBlock *block
 
 /* Reads an array with one gettransactioninfobyblocknum answer per block: heights and times
  * match, ids are exactly the block's transactions, results agree.  Calls row for each Transfer
- * and control event of our contracts in a transaction that succeeded. */
+ * and control event of our contracts in a transaction that succeeded.  An object instead of the
+ * array is usdtpay_span_tron_logs(). */
 extern bool usdtpay_span_tron(UsdtpaySpan *s, const char *text, size_t len);
+
+/* Reads {"logs": an eth_getLogs answer of a TRON node} against blocks with their transactions.
+ * A log counts only when its transaction stands in the block at the place it names with
+ * contractRet SUCCESS, in a list that hashes to the header's txTrieRoot; a call of one of our
+ * contracts that succeeded as a transfer must have a log. */
+extern bool usdtpay_span_tron_logs(UsdtpaySpan *s, const char *text, size_t len);
+
+/* Holds an eth_getLogs log against its block and the log before it (NULL for the first), and
+ * resets the ordinals when a transaction begins.  Out: the contract's number and the row, but
+ * for its event.  Returns: false with the fault set. */
+extern bool usdtpay_span_place(UsdtpaySpan *s, UsdtpayBlock *block, const UsdtpayEvmLog *prev,
+							   const UsdtpayEvmLog *log, size_t *contract, UsdtpaySpanRow *row);
 
 /* Decodes a log of contract number c and hands the row on, counting ordinals.  Shared by both
  * families.  In: tx and log position; block.  Returns: false with the fault set. */

@@ -267,6 +267,8 @@ usdtpay_span_tron(UsdtpaySpan *s, const char *text, size_t len)
 	UsdtpayJson j;
 
 	usdtpay_json_init(&j, text, len);
+	if (usdtpay_json_peek(&j) == USDTPAY_JSON_OBJECT)
+		return usdtpay_span_tron_logs(s, text, len);
 	if (!usdtpay_json_array(&j))
 		return usdtpay_fault_json(s->fault, &j);
 	while (usdtpay_json_element(&j) && usdtpay_json_skip(&j, &answer))

@@ -83,7 +83,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION usdtpay.chain_ingest(text, text, text, text, bigint [], integer) IS
-'Takes raw node answers. p_headers: JSON array of block objects (EVM: eth_getBlockByNumber results; TRON: blocks of getblockbylimitnext); p_logs: JSON array of log objects of the watched contracts (TRON: one array of transaction infos per block). Everything is validated and a fault rejects the whole answer (UP400, UP401; UP404 when a bloom filter says logs are missing in blocks not listed in p_cleared). Mode tip: the blocks continue the tip cursor and create seen deposits; status ok, known (nothing new) or reorg (they do not link, nothing changed). Mode final: a second look at final+1..n, headers whole or only block n; status ok (credited, final cursor moved), disagree (it lacks or contradicts what we hold; nothing changed) or more (it has what we did not: recorded, not credited; repeat with another node). Mode rescan: a look at blocks already passed; missing deposits are recorded and credited, so the caller vouches for the answer; mode peek tells what that would add and changes nothing: known, or news and a digest to compare with another node''s. p_source is the endpoint that answered. Errors: UP000, UP200, UP4xx.';
+'Takes raw node answers. p_headers: JSON array of block objects (EVM: eth_getBlockByNumber results; TRON: blocks of getblockbylimitnext); p_logs: JSON array of log objects of the watched contracts (TRON: one array of transaction infos per block; in modes tip and peek also an object whose member logs is an eth_getLogs answer, held against the blocks'' transactions and their root). Everything is validated and a fault rejects the whole answer (UP400, UP401; UP404 when a bloom filter says logs are missing in blocks not listed in p_cleared). Mode tip: the blocks continue the tip cursor and create seen deposits; status ok, known (nothing new) or reorg (they do not link, nothing changed). Mode final: a second look at final+1..n, headers whole or only block n; status ok (credited, final cursor moved), disagree (it lacks or contradicts what we hold; nothing changed) or more (it has what we did not: recorded, not credited; repeat with another node). Mode rescan: a look at blocks already passed; missing deposits are recorded and credited, so the caller vouches for the answer; mode peek tells what that would add and changes nothing: known, or news and a digest to compare with another node''s. p_source is the endpoint that answered. Errors: UP000, UP200, UP4xx.';
 
 CREATE OR REPLACE FUNCTION usdtpay_internal.network_get(p_network text) RETURNS usdtpay.network
 LANGUAGE plpgsql STABLE
@@ -250,6 +250,11 @@ DECLARE
     v_hashes bytea[];
     v_times timestamptz[];
 BEGIN
+    IF p_net.family = 'tron' AND p_mode IN ('final', 'rescan') AND p_logs ~ '^\s*\{' THEN
+        RAISE EXCEPTION USING ERRCODE = 'UP400',
+            MESSAGE = 'logs alone do not credit', DETAIL = format('Mode is "%s".', p_mode),
+            HINT = 'Give the transaction infos of every block.';
+    END IF;
     SELECT array_agg(t.contract) INTO v_contracts FROM usdtpay.token AS t WHERE t.network_id = p_net.network_id;
     IF p_mode <> 'final' OR p_span.numbers[1] = p_cur.final_number + 1 THEN
         RETURN QUERY SELECT l.*

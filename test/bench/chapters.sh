@@ -112,13 +112,17 @@ chapter_tron() {
 tron_day() {
 	local blocks=$((BENCH_TRON_DAY > 1 ? BENCH_TRON_DAY : 28800)) label value
 	database live
-	BENCH_XPUB=$XPUB node_script tron_day.mjs $blocks >"$RESULTS/tron_day"
+	# shellcheck disable=SC2086
+	BENCH_XPUB=$XPUB node_script tron_day.mjs $blocks ${BENCH_TRON_LOGS:-} >"$RESULTS/tron_day"
+	sed 's/^/# tron_day /' "$RESULTS/tron_day"
 	while read -r label value; do
 		printf '%s\n' "$value" >"$RESULTS/samples.day_$label"
 	done <"$RESULTS/tron_day"
+	figure tron_day_speed "$(median day_speed)" x 1
 	compare tron_day_seconds day_seconds s day_lasted
 	compare tron_day_requests day_requests requests day_blocks
 	compare tron_day_megabytes day_megabytes MB day_blocks
+	compare tron_day_memory day_memory_peak MiB day_memory_begin
 }
 
 chapter_ledger() {

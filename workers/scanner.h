@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: PostgreSQL
  *
  * scanner.h: the state of one network's scanner, shared by its parts: scanner.c (the tick),
- * scanner_db.c (its SQL), scanner_poll.c (start checks and heads), scanner_chain.c (tip, reorg,
- * final, rescans) and a family (scanner_evm.c, scanner_tron.c) that knows the protocol.
+ * scanner_config.c and scanner_db.c (its SQL), scanner_check.c (start checks), scanner_poll.c
+ * (heads), scanner_chain.c (tip, reorg, final, rescans) and a family (scanner_evm.c,
+ * scanner_tron.c) that knows the protocol.
  */
 #ifndef USDTPAY_SCANNER_H
 #define USDTPAY_SCANNER_H
@@ -80,13 +81,23 @@ typedef struct ScannerIngest
 	int suspect_count;
 } ScannerIngest;
 
+/* What a node told of a token, as it wrote it: hexadecimal digits without 0x, empty for nothing. */
+typedef struct ScannerTokenAnswer
+{
+	UsdtpaySlice decimals; /* the word decimals() returned */
+	UsdtpaySlice code;
+} ScannerTokenAnswer;
+
 /* A protocol.  All of these run outside any transaction; fetches return OK or why not. */
 typedef struct ScannerFamily
 {
 	/* Asks a question that shows the node is alive; its answer starts the checks. */
 	UsdtpayRpc *(*ask_identity)(Scanner *s, UsdtpayProvider *p);
-	/* Compares chain id, checkpoint, tokens.  False: failed or refused, already recorded. */
-	bool (*check)(Scanner *s, UsdtpayProvider *p, UsdtpayRpc *identity);
+	/* Reads the chain id out of that answer.  False: it makes no sense. */
+	bool (*read_chain_id)(UsdtpaySlice answer, uint64 *out);
+	/* Asks what stands at every token's address.  Out: answers, valid until batch is dropped. */
+	UsdtpayRpcVerdict (*ask_tokens)(Scanner *s, UsdtpayProvider *p, ScannerTokenAnswer *answers,
+									UsdtpayRpcBatch **batch);
 	UsdtpayRpc *(*ask_head)(Scanner *s, UsdtpayProvider *p, bool with_final);
 	/* Takes head and final into the provider.  False: the answer makes no sense. */
 	bool (*read_head)(Scanner *s, UsdtpayProvider *p, UsdtpayRpc *rpc);
@@ -153,9 +164,12 @@ struct Scanner
 	char note[256];
 };
 
+/* scanner_config.c */
+extern bool scanner_config_reload(Scanner *s);
+
 /* scanner_db.c */
+extern uint64 scanner_db_query(const Scanner *s, const char *query, bool read_only);
 extern bool scanner_db_state(Scanner *s);
-extern bool scanner_db_reload(Scanner *s);
 extern void scanner_db_ingest(Scanner *s, const UsdtpayProvider *p, ScannerLook look,
 							  ScannerSpan *span, const int64 *cleared, int cleared_count,
 							  ScannerIngest *out);
@@ -167,6 +181,9 @@ extern bool scanner_db_rescan(Scanner *s, int64 *id, int64 *from, int64 *to);
 extern void scanner_db_rescanned(Scanner *s, int64 id, int64 next, int found);
 extern int scanner_db_prune(Scanner *s);
 extern void scanner_db_report(Scanner *s);
+
+/* scanner_check.c */
+extern bool scanner_check(Scanner *s, UsdtpayProvider *p, UsdtpayRpc *identity);
 
 /* scanner_poll.c */
 extern void scanner_poll(Scanner *s, int patience_ms);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL
  *
- * scanner_db.c: the scanner's SQL, one short transaction per function.
+ * scanner_db.c: the scanner's SQL, one short transaction per function.  scanner_config.c reads the
+ * configuration.
  *
  * Everything it reads and writes goes through functions of sql/code/worker.sql and
  * sql/code/chain.sql.  Where a function answers bool, false means that the gate is shut.
@@ -20,6 +21,7 @@
 #include "errors.h"
 #include "guc.h"
 #include "scanner.h"
+#include "sql.h"
 #include "worker.h"
 
 #define SCANNER_PRUNE_LIMIT 5000
@@ -28,80 +30,24 @@
 	"rescans "                                                                                     \
 	"FROM usdtpay_internal.scanner_state($1)"
 
-/* Runs a query with typed arguments.  Returns: the number of rows, in SPI_tuptable. */
-static uint64
-db_query(const char *query, int count, Oid *types, Datum *args, const char *nulls, bool read_only)
-{
-	int code = SPI_execute_with_args(query, count, types, args, nulls, read_only, 0);
-
-	if (code != SPI_OK_SELECT)
-		elog(ERROR, "could not run \"%s\": %s", query, SPI_result_code_string(code));
-	return SPI_processed;
-}
-
 /* Runs a query whose only argument is the network. */
-static uint64
-db_network_query(const Scanner *s, const char *query, bool read_only)
+uint64
+scanner_db_query(const Scanner *s, const char *query, bool read_only)
 {
 	Oid types[1] = {INT4OID};
 	Datum args[1] = {Int32GetDatum(s->network_id)};
 
-	return db_query(query, 1, types, args, NULL, read_only);
-}
-
-/* Gives a column; column counts from 1. */
-static Datum
-db_value(uint64 row, int column, bool *isnull)
-{
-	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, isnull);
-}
-
-/* Gives a bigint column, or other where it is NULL. */
-static int64
-db_int64(uint64 row, int column, int64 other)
-{
-	bool isnull;
-	Datum value = db_value(row, column, &isnull);
-
-	return isnull ? other : DatumGetInt64(value);
-}
-
-/* Copies a bytea column of exactly len bytes.  Returns: false when NULL or of another length. */
-static bool
-db_bytes(uint64 row, int column, uint8 *out, int len)
-{
-	bool isnull;
-	Datum value = db_value(row, column, &isnull);
-	bytea *bytes;
-
-	if (isnull)
-		return false;
-	bytes = DatumGetByteaPP(value);
-	if (VARSIZE_ANY_EXHDR(bytes) != (Size) len)
-		return false;
-	memcpy(out, VARDATA_ANY(bytes), len);
-	return true;
-}
-
-/* Makes a bytea datum. */
-static Datum
-db_bytea(const uint8 *bytes, int len)
-{
-	bytea *out = palloc(VARHDRSZ + len);
-
-	SET_VARSIZE(out, VARHDRSZ + len);
-	memcpy(VARDATA(out), bytes, len);
-	return PointerGetDatum(out);
+	return usdtpay_sql_query(query, 1, types, args, NULL, read_only);
 }
 
 /* Reads the cursors out of scanner_state's row. */
 static void
 db_read_cursors(Scanner *s)
 {
-	s->tip = db_int64(0, 4, -1);
-	db_bytes(0, 5, s->tip_hash, 32);
-	s->final = db_int64(0, 6, -1);
-	db_bytes(0, 7, s->final_hash, 32);
+	s->tip = usdtpay_sql_int64(0, 4, -1);
+	usdtpay_sql_bytes(0, 5, s->tip_hash, 32);
+	s->final = usdtpay_sql_int64(0, 6, -1);
+	usdtpay_sql_bytes(0, 7, s->final_hash, 32);
 }
 
 /* Reads where the network stands; reloads the configuration when it changed.  A network that is
@@ -115,9 +61,9 @@ scanner_db_state(Scanner *s)
 	if (!usdtpay_worker_begin())
 		return false;
 	s->enabled = false;
-	if (db_network_query(s, SCANNER_STATE_QUERY, true) > 0)
+	if (scanner_db_query(s, SCANNER_STATE_QUERY, true) > 0)
 	{
-		Datum enabled = db_value(0, 1, &isnull);
+		Datum enabled = usdtpay_sql_value(0, 1, &isnull);
 
 		s->enabled = !isnull && DatumGetBool(enabled);
 	}
@@ -125,142 +71,16 @@ scanner_db_state(Scanner *s)
 	{
 		fingerprint = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2);
 		fingerprint = MemoryContextStrdup(usdtpay_worker_context(), fingerprint);
-		s->halted = DatumGetBool(db_value(0, 3, &isnull));
+		s->halted = DatumGetBool(usdtpay_sql_value(0, 3, &isnull));
 		db_read_cursors(s);
-		s->rescans = DatumGetBool(db_value(0, 8, &isnull));
+		s->rescans = DatumGetBool(usdtpay_sql_value(0, 8, &isnull));
 	}
 	usdtpay_worker_commit();
 	if (!s->enabled || (s->fingerprint != NULL && strcmp(s->fingerprint, fingerprint) == 0))
 		return true;
-	if (!scanner_db_reload(s))
+	if (!scanner_config_reload(s))
 		return false;
 	s->fingerprint = MemoryContextStrdup(s->config_context, fingerprint);
-	return true;
-}
-
-/* Reads the network's row. */
-static void
-db_read_network(Scanner *s)
-{
-	bool isnull;
-	char *family;
-
-	if (db_network_query(s,
-						 "SELECT code, family, chain_id, block_ms, poll_ms, final_tag, "
-						 "final_depth, start_block, checkpoint_number, checkpoint_hash "
-						 "FROM usdtpay_internal.scanner_network($1)",
-						 true) == 0)
-		ereport(ERROR, (errcode(ERRCODE_UP_NOT_FOUND), errmsg("the network is gone"),
-						errdetail("Network id is %d.", s->network_id)));
-	s->code = MemoryContextStrdup(s->config_context,
-								  SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1));
-	family = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2);
-	s->family = strcmp(family, "tron") == 0 ? &scanner_tron : &scanner_evm;
-	s->chain_id = db_int64(0, 3, 0);
-	s->block_ms = DatumGetInt32(db_value(0, 4, &isnull));
-	s->poll_ms = DatumGetInt32(db_value(0, 5, &isnull));
-	s->final_tag = DatumGetBool(db_value(0, 6, &isnull));
-	s->final_depth = DatumGetInt32(db_value(0, 7, &isnull));
-	s->start_block = db_int64(0, 8, -1);
-	s->checkpoint = db_int64(0, 9, -1);
-	if (s->checkpoint >= 0 && !db_bytes(0, 10, s->checkpoint_hash, 32))
-		s->checkpoint = -1;
-}
-
-/* Reads the tokens. */
-static void
-db_read_tokens(Scanner *s)
-{
-	uint64 count = db_network_query(s,
-									"SELECT token_id, contract, decimals, code_hash "
-									"FROM usdtpay_internal.scanner_tokens($1)",
-									true);
-	uint64 i;
-	bool isnull;
-
-	count = Min(count, USDTPAY_PROVIDER_TOKENS);
-	s->tokens = MemoryContextAllocZero(s->config_context, sizeof(ScannerToken) * Max(count, 1));
-	s->token_count = (int) count;
-	for (i = 0; i < count; i++)
-	{
-		s->tokens[i].id = DatumGetInt32(db_value(i, 1, &isnull));
-		db_bytes(i, 2, s->tokens[i].contract, 20);
-		s->tokens[i].decimals = DatumGetInt32(db_value(i, 3, &isnull));
-		s->tokens[i].pinned = db_bytes(i, 4, s->tokens[i].code_hash, 32);
-	}
-}
-
-/* Copies a text[] into the configuration, NULL-terminated. */
-static const char *const *
-db_read_strings(Scanner *s, Datum array)
-{
-	Datum *values;
-	int count;
-	int i;
-	const char **out;
-
-	deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false, TYPALIGN_INT, &values, NULL,
-					  &count);
-	out = MemoryContextAllocZero(s->config_context, sizeof(char *) * (count + 1));
-	for (i = 0; i < count; i++)
-		out[i] = MemoryContextStrdup(s->config_context, TextDatumGetCString(values[i]));
-	return out;
-}
-
-/* Reads one endpoint into a fresh provider. */
-static void
-db_read_provider(Scanner *s, uint64 row, UsdtpayProvider *p)
-{
-	bool isnull;
-
-	memset(p, 0, sizeof(*p));
-	p->id = DatumGetInt32(db_value(row, 1, &isnull));
-	p->url = MemoryContextStrdup(s->config_context, TextDatumGetCString(db_value(row, 2, &isnull)));
-	p->label =
-		MemoryContextStrdup(s->config_context, TextDatumGetCString(db_value(row, 3, &isnull)));
-	p->headers = db_read_strings(s, db_value(row, 4, &isnull));
-	p->priority = DatumGetInt32(db_value(row, 5, &isnull));
-	p->max_rate = DatumGetFloat8(db_value(row, 6, &isnull));
-	p->rate = DatumGetFloat8(db_value(row, 7, &isnull));
-	p->log_range = Max(1, DatumGetInt32(db_value(row, 8, &isnull)));
-	p->requests = db_int64(row, 9, 0);
-	p->failures = db_int64(row, 10, 0);
-	usdtpay_provider_init(p);
-}
-
-/* Reads the whole configuration afresh; every node is checked again. */
-bool
-scanner_db_reload(Scanner *s)
-{
-	uint64 count;
-	uint64 i;
-	int old;
-
-	for (old = 0; old < s->provider_count; old++)
-		if (s->providers[old].pending != NULL)
-			usdtpay_rpc_free(s->providers[old].pending);
-	s->provider_count = 0;
-	s->contradicted = 0;
-	s->waiting_since = 0;
-	s->distrusted = NULL;
-	s->disputes = 0;
-	s->fingerprint = NULL;
-	s->note[0] = '\0';
-	MemoryContextReset(s->config_context);
-	if (!usdtpay_worker_begin())
-		return false;
-	db_read_network(s);
-	db_read_tokens(s);
-	db_network_query(s, "SELECT usdtpay_internal.scanner_begin($1)", false);
-	count = db_network_query(s,
-							 "SELECT endpoint_id, url, label, headers, priority, max_rate, rate, "
-							 "log_range, requests, failures "
-							 "FROM usdtpay_internal.scanner_endpoints($1)",
-							 true);
-	for (i = 0; i < count && i < SCANNER_PROVIDERS; i++)
-		db_read_provider(s, i, &s->providers[i]);
-	s->provider_count = (int) i;
-	usdtpay_worker_commit();
 	return true;
 }
 
@@ -341,11 +161,11 @@ db_call_ingest(Scanner *s, const UsdtpayProvider *p, ScannerLook look, ScannerSp
 	args[3] = CStringGetTextDatum(modes[look]);
 	args[4] = cleared;
 	args[5] = Int32GetDatum(p->id);
-	db_query("SELECT status, deposits FROM usdtpay.chain_ingest($1, $2, $3, $4, $5, $6)", 6, types,
-			 args, NULL, false);
-	status = TextDatumGetCString(db_value(0, 1, &isnull));
-	out->deposits = DatumGetInt32(db_value(0, 2, &isnull));
-	if (db_network_query(s, SCANNER_STATE_QUERY, true) > 0)
+	usdtpay_sql_query("SELECT status, deposits FROM usdtpay.chain_ingest($1, $2, $3, $4, $5, $6)",
+					  6, types, args, NULL, false);
+	status = TextDatumGetCString(usdtpay_sql_value(0, 1, &isnull));
+	out->deposits = DatumGetInt32(usdtpay_sql_value(0, 2, &isnull));
+	if (scanner_db_query(s, SCANNER_STATE_QUERY, true) > 0)
 		db_read_cursors(s);
 	out->verdict = strcmp(status, "reorg") == 0      ? SCANNER_REORG
 				   : strcmp(status, "disagree") == 0 ? SCANNER_DISAGREE
@@ -405,14 +225,14 @@ scanner_db_teller(Scanner *s, int64 from, int64 *to, UsdtpayProvider **teller)
 
 	if (!usdtpay_worker_begin())
 		return false;
-	db_query("SELECT source, until FROM usdtpay_internal.scanner_teller($1, $2, $3)", 3, types,
-			 args, NULL, true);
+	usdtpay_sql_query("SELECT source, until FROM usdtpay_internal.scanner_teller($1, $2, $3)", 3,
+					  types, args, NULL, true);
 	*teller = NULL;
-	id = DatumGetInt32(db_value(0, 1, &isnull));
+	id = DatumGetInt32(usdtpay_sql_value(0, 1, &isnull));
 	for (i = 0; !isnull && i < s->provider_count; i++)
 		if (s->providers[i].id == id)
 			*teller = &s->providers[i];
-	*to = DatumGetInt64(db_value(0, 2, &isnull));
+	*to = DatumGetInt64(usdtpay_sql_value(0, 2, &isnull));
 	usdtpay_worker_commit();
 	return true;
 }
@@ -427,8 +247,8 @@ scanner_db_hash(Scanner *s, int64 number, uint8 *out)
 
 	if (!usdtpay_worker_begin())
 		return false;
-	db_query("SELECT usdtpay_internal.scanner_hash($1, $2)", 2, types, args, NULL, true);
-	found = db_bytes(0, 1, out, 32);
+	usdtpay_sql_query("SELECT usdtpay_internal.scanner_hash($1, $2)", 2, types, args, NULL, true);
+	found = usdtpay_sql_bytes(0, 1, out, 32);
 	usdtpay_worker_commit();
 	return found;
 }
@@ -446,9 +266,10 @@ scanner_db_rewind(Scanner *s, int64 number, const uint8 *hash)
 		return false;
 	args[0] = CStringGetTextDatum(s->code);
 	args[1] = Int64GetDatum(number);
-	args[2] = db_bytea(hash, 32);
-	db_query("SELECT usdtpay_internal.chain_rewind($1, $2, $3)", 3, types, args, NULL, false);
-	ok = strcmp(TextDatumGetCString(db_value(0, 1, &isnull)), "ok") == 0;
+	args[2] = usdtpay_sql_bytea(hash, 32);
+	usdtpay_sql_query("SELECT usdtpay_internal.chain_rewind($1, $2, $3)", 3, types, args, NULL,
+					  false);
+	ok = strcmp(TextDatumGetCString(usdtpay_sql_value(0, 1, &isnull)), "ok") == 0;
 	usdtpay_worker_commit();
 	if (ok)
 	{
@@ -469,8 +290,9 @@ scanner_db_pin(Scanner *s, int token, const uint8 *hash)
 	if (!usdtpay_worker_begin())
 		return;
 	args[0] = Int32GetDatum(s->tokens[token].id);
-	args[1] = db_bytea(hash, 32);
-	db_query("SELECT usdtpay_internal.scanner_token_pin($1, $2)", 2, types, args, NULL, false);
+	args[1] = usdtpay_sql_bytea(hash, 32);
+	usdtpay_sql_query("SELECT usdtpay_internal.scanner_token_pin($1, $2)", 2, types, args, NULL,
+					  false);
 	usdtpay_worker_commit();
 	memcpy(s->tokens[token].code_hash, hash, 32);
 	s->tokens[token].pinned = true;
@@ -484,15 +306,15 @@ scanner_db_rescan(Scanner *s, int64 *id, int64 *from, int64 *to)
 
 	if (!usdtpay_worker_begin())
 		return false;
-	found = db_network_query(s,
+	found = scanner_db_query(s,
 							 "SELECT rescan_id, next_block, to_block "
 							 "FROM usdtpay_internal.scanner_rescan_next($1)",
 							 true) > 0;
 	if (found)
 	{
-		*id = db_int64(0, 1, 0);
-		*from = db_int64(0, 2, 0);
-		*to = db_int64(0, 3, 0);
+		*id = usdtpay_sql_int64(0, 1, 0);
+		*from = usdtpay_sql_int64(0, 2, 0);
+		*to = usdtpay_sql_int64(0, 3, 0);
 	}
 	usdtpay_worker_commit();
 	return found;
@@ -507,8 +329,8 @@ scanner_db_rescanned(Scanner *s, int64 id, int64 next, int found)
 
 	if (!usdtpay_worker_begin())
 		return;
-	db_query("SELECT usdtpay_internal.scanner_rescan_advance($1, $2, $3)", 3, types, args, NULL,
-			 false);
+	usdtpay_sql_query("SELECT usdtpay_internal.scanner_rescan_advance($1, $2, $3)", 3, types, args,
+					  NULL, false);
 	usdtpay_worker_commit();
 }
 
@@ -524,8 +346,9 @@ scanner_db_prune(Scanner *s)
 
 	if (!usdtpay_worker_begin())
 		return 0;
-	db_query("SELECT usdtpay_internal.scanner_prune($1, $2, $3)", 3, types, args, NULL, false);
-	count = DatumGetInt32(db_value(0, 1, &isnull));
+	usdtpay_sql_query("SELECT usdtpay_internal.scanner_prune($1, $2, $3)", 3, types, args, NULL,
+					  false);
+	count = DatumGetInt32(usdtpay_sql_value(0, 1, &isnull));
 	usdtpay_worker_commit();
 	return count;
 }
@@ -596,8 +419,8 @@ scanner_db_report(Scanner *s)
 	nulls[1] = s->served > 0 ? ' ' : 'n';
 	nulls[2] = s->served_final > 0 ? ' ' : 'n';
 	nulls[3] = s->note[0] != '\0' ? ' ' : 'n';
-	db_query("SELECT usdtpay_internal.scanner_report($1, $2, $3, $4, $5, $6)", 6, types, args,
-			 nulls, false);
+	usdtpay_sql_query("SELECT usdtpay_internal.scanner_report($1, $2, $3, $4, $5, $6)", 6, types,
+					  args, nulls, false);
 	usdtpay_worker_commit();
 	s->polled = false;
 }

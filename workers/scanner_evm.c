@@ -15,7 +15,6 @@
 
 #include "chain/evm.h"
 #include "codec/hex.h"
-#include "codec/keccak.h"
 #include "guc.h"
 #include "scanner.h"
 
@@ -109,76 +108,27 @@ evm_ask_identity(Scanner *s, UsdtpayProvider *p)
 	return rpc;
 }
 
-/* Compares the checkpoint. */
-static bool
-evm_check_checkpoint(Scanner *s, UsdtpayProvider *p)
+/* Takes the quotes and 0x off a JSON string.  Returns: the digits, empty when it is none. */
+static UsdtpaySlice
+evm_digits(UsdtpaySlice slice)
 {
-	ScannerBlock block;
+	UsdtpaySlice none = {NULL, 0};
 
-	if (s->checkpoint < 0)
-		return true;
-	if (s->family->block(s, p, s->checkpoint, NULL, &block) != USDTPAY_RPC_OK)
-	{
-		usdtpay_provider_failed(p, USDTPAY_RPC_INVALID, "the checkpoint block is not served", -1);
-		return false;
-	}
-	if (memcmp(block.hash, s->checkpoint_hash, 32) == 0)
-		return true;
-	usdtpay_provider_refuse(p, "the checkpoint block is another one");
-	return false;
-}
-
-/* Compares a token's decimals and hashes its code. */
-static bool
-evm_check_token(UsdtpayProvider *p, const ScannerToken *token, UsdtpaySlice decimals,
-				UsdtpaySlice code, uint8 *hash)
-{
-	uint8 word[32] = {0};
-	uint8 *bytes;
-	size_t len;
-	int i;
-
-	if (!evm_string(&decimals) || decimals.len != 66 ||
-		!usdtpay_hex_decode(word, 32, decimals.p + 2, 64))
-	{
-		usdtpay_provider_refuse(p, "the token has no decimals()");
-		return false;
-	}
-	for (i = 0; i < 31 && word[i] == 0; i++)
-		;
-	if (i < 31 || word[31] != token->decimals)
-	{
-		usdtpay_provider_refuse(p, "the token's decimals are not the pinned ones");
-		return false;
-	}
-	if (!evm_string(&code) || code.len < 4 || code.len % 2 != 0)
-	{
-		usdtpay_provider_refuse(p, "there is no contract at the token's address");
-		return false;
-	}
-	len = code.len / 2 - 1;
-	bytes = palloc(len);
-	if (!usdtpay_hex_decode(bytes, len, code.p + 2, 2 * len))
-	{
-		usdtpay_provider_refuse(p, "the token's code is not hexadecimal");
-		return false;
-	}
-	usdtpay_keccak256(hash, bytes, len);
-	pfree(bytes);
-	return true;
+	if (!evm_string(&slice) || slice.len < 2 || slice.p[0] != '0' || slice.p[1] != 'x')
+		return none;
+	slice.p += 2;
+	slice.len -= 2;
+	return slice;
 }
 
 /* Asks for decimals and code of every token. */
-static bool
-evm_check_tokens(Scanner *s, UsdtpayProvider *p)
+static UsdtpayRpcVerdict
+evm_ask_tokens(Scanner *s, UsdtpayProvider *p, ScannerTokenAnswer *answers, UsdtpayRpcBatch **batch)
 {
-	UsdtpayRpcCall *calls = palloc(sizeof(UsdtpayRpcCall) * 2 * Max(s->token_count, 1));
-	UsdtpayRpcBatch *batch;
-	bool good = true;
+	UsdtpayRpcCall *calls = palloc(sizeof(UsdtpayRpcCall) * 2 * s->token_count);
+	UsdtpayRpcVerdict verdict;
 	int i;
 
-	if (s->token_count == 0)
-		return true;
 	for (i = 0; i < s->token_count; i++)
 	{
 		char *address = evm_hex(s->tokens[i].contract, 20);
@@ -188,41 +138,14 @@ evm_check_tokens(Scanner *s, UsdtpayProvider *p)
 			psprintf("[{\"to\":\"%s\",\"data\":\"" EVM_DECIMALS_CALL "\"},\"latest\"]", address));
 		evm_call(&calls[2 * i + 1], "eth_getCode", psprintf("[\"%s\",\"latest\"]", address));
 	}
-	batch = usdtpay_rpc_start(s->pool, p, calls, 2 * s->token_count, usdtpay_rpc_timeout);
-	if (usdtpay_rpc_finish(s->pool, batch) != USDTPAY_RPC_OK)
+	*batch = usdtpay_rpc_start(s->pool, p, calls, 2 * s->token_count, usdtpay_rpc_timeout);
+	verdict = usdtpay_rpc_finish(s->pool, *batch);
+	for (i = 0; verdict == USDTPAY_RPC_OK && i < s->token_count; i++)
 	{
-		if (!usdtpay_provider_cooling(p, GetCurrentTimestamp()))
-			usdtpay_provider_failed(p, USDTPAY_RPC_INVALID, "the token cannot be asked", -1);
-		good = false;
+		answers[i].decimals = evm_digits(calls[2 * i].result);
+		answers[i].code = evm_digits(calls[2 * i + 1].result);
 	}
-	for (i = 0; good && i < s->token_count; i++)
-		good = evm_check_token(p, &s->tokens[i], calls[2 * i].result, calls[2 * i + 1].result,
-							   p->code_hash[i]);
-	usdtpay_rpc_drop(batch);
-	return good;
-}
-
-/* Compares everything that is pinned. */
-static bool
-evm_check(Scanner *s, UsdtpayProvider *p, UsdtpayRpc *identity)
-{
-	uint64 chain_id;
-
-	if (!evm_quantity(identity->calls[0].result, &chain_id))
-	{
-		usdtpay_provider_failed(p, USDTPAY_RPC_INVALID, "the chain id makes no sense", -1);
-		return false;
-	}
-	if (chain_id != (uint64) s->chain_id)
-	{
-		char what[80];
-
-		snprintf(what, sizeof(what), "it is on chain " UINT64_FORMAT ", not " INT64_FORMAT,
-				 chain_id, s->chain_id);
-		usdtpay_provider_refuse(p, what);
-		return false;
-	}
-	return evm_check_checkpoint(s, p) && evm_check_tokens(s, p);
+	return verdict;
 }
 
 /* Asks for the head and, now and then, the finalized block; one at a time where the node takes
@@ -613,7 +536,8 @@ evm_has_logs(Scanner *s, UsdtpayProvider *p, int64 number, bool *out)
 
 const ScannerFamily scanner_evm = {
 	.ask_identity = evm_ask_identity,
-	.check = evm_check,
+	.read_chain_id = evm_quantity,
+	.ask_tokens = evm_ask_tokens,
 	.ask_head = evm_ask_head,
 	.read_head = evm_read_head,
 	.fetch = evm_fetch,

@@ -85,7 +85,7 @@ poll_take_identity(Scanner *s, UsdtpayProvider *p, UsdtpayRpc *rpc)
 {
 	if (rpc->calls[0].advice.verdict != USDTPAY_RPC_OK)
 		return;
-	p->checked = s->family->check(s, p, rpc);
+	p->checked = scanner_check(s, p, rpc);
 	s->poll_at = 0;
 }
 

@@ -18,7 +18,6 @@
 
 #include "chain/tron.h"
 #include "codec/hex.h"
-#include "codec/keccak.h"
 #include "guc.h"
 #include "scanner.h"
 
@@ -90,150 +89,82 @@ tron_ask_identity(Scanner *s, UsdtpayProvider *p)
 	return rpc;
 }
 
-/* Compares the chain id. */
+/* Reads the chain id. */
 static bool
-tron_check_chain(Scanner *s, UsdtpayProvider *p, UsdtpaySlice genesis)
+tron_read_chain_id(UsdtpaySlice genesis, uint64 *out)
 {
 	UsdtpaySlice id;
 	uint8 raw[32];
-	int64 chain_id;
 
 	/* The genesis header is not hashed like the others, so its id is taken as it is told. */
 	if (!tron_member(genesis, "blockID", &id) || id.len != 66 ||
 		!usdtpay_hex_decode(raw, 32, id.p + 1, 64))
-	{
-		usdtpay_provider_failed(p, USDTPAY_RPC_INVALID, "the genesis block makes no sense", -1);
 		return false;
-	}
-	chain_id = ((int64) raw[28] << 24) | (raw[29] << 16) | (raw[30] << 8) | raw[31];
-	if (chain_id != s->chain_id)
-	{
-		char what[80];
-
-		snprintf(what, sizeof(what), "it is on chain " INT64_FORMAT ", not " INT64_FORMAT, chain_id,
-				 s->chain_id);
-		usdtpay_provider_refuse(p, what);
-		return false;
-	}
+	*out = ((uint64) raw[28] << 24) | (raw[29] << 16) | (raw[30] << 8) | raw[31];
 	return true;
 }
 
-/* Compares the checkpoint. */
-static bool
-tron_check_checkpoint(Scanner *s, UsdtpayProvider *p)
+/* Reads the one word of a constant call.  Returns: its digits, empty when there is none. */
+static UsdtpaySlice
+tron_word(UsdtpaySlice answer)
 {
-	ScannerBlock block;
-
-	if (s->checkpoint < 0)
-		return true;
-	if (s->family->block(s, p, s->checkpoint, NULL, &block) != USDTPAY_RPC_OK)
-	{
-		usdtpay_provider_failed(p, USDTPAY_RPC_INVALID, "the checkpoint block is not served", -1);
-		return false;
-	}
-	if (memcmp(block.hash, s->checkpoint_hash, 32) == 0)
-		return true;
-	usdtpay_provider_refuse(p, "the checkpoint block is another one");
-	return false;
-}
-
-/* Reads the one word of a constant call. */
-static bool
-tron_read_word(UsdtpaySlice answer, uint8 word[32])
-{
+	UsdtpaySlice none = {NULL, 0};
 	UsdtpaySlice list;
-	UsdtpaySlice hex;
+	UsdtpaySlice digits;
 	UsdtpayJson j;
 
 	if (!tron_member(answer, "constant_result", &list))
-		return false;
+		return none;
 	usdtpay_json_init(&j, list.p, list.len);
-	return usdtpay_json_array(&j) && usdtpay_json_element(&j) && usdtpay_json_string(&j, &hex) &&
-		   hex.len == 64 && usdtpay_hex_decode(word, 32, hex.p, 64);
+	if (!usdtpay_json_array(&j) || !usdtpay_json_element(&j) || !usdtpay_json_string(&j, &digits))
+		return none;
+	return digits;
 }
 
-/* Compares a token's decimals. */
-static bool
-tron_check_decimals(UsdtpayProvider *p, const ScannerToken *token, UsdtpaySlice answer)
+/* Reads a contract's code.  Returns: its digits, empty when there is none. */
+static UsdtpaySlice
+tron_code(UsdtpaySlice answer)
 {
-	uint8 word[32];
-	int i;
-
-	if (!tron_read_word(answer, word))
-	{
-		usdtpay_provider_refuse(p, "the token has no decimals()");
-		return false;
-	}
-	for (i = 0; i < 31 && word[i] == 0; i++)
-		;
-	if (i == 31 && word[31] == token->decimals)
-		return true;
-	usdtpay_provider_refuse(p, "the token's decimals are not the pinned ones");
-	return false;
-}
-
-/* Hashes a token's code. */
-static bool
-tron_check_code(UsdtpayProvider *p, UsdtpaySlice answer, uint8 *hash)
-{
+	UsdtpaySlice none = {NULL, 0};
 	UsdtpaySlice code;
-	uint8 *bytes;
-	size_t len;
-	bool good;
 
-	if (!tron_member(answer, "bytecode", &code) || code.len < 4 || code.len % 2 != 0)
-	{
-		usdtpay_provider_refuse(p, "there is no contract at the token's address");
-		return false;
-	}
-	len = code.len / 2 - 1;
-	bytes = palloc(len);
-	good = usdtpay_hex_decode(bytes, len, code.p + 1, 2 * len);
-	if (good)
-		usdtpay_keccak256(hash, bytes, len);
-	else
-		usdtpay_provider_refuse(p, "the token's code is not hexadecimal");
-	pfree(bytes);
-	return good;
+	if (!tron_member(answer, "bytecode", &code) || code.len < 2 || code.p[0] != '"')
+		return none;
+	code.p++;
+	code.len -= 2;
+	return code;
 }
 
-/* Asks for one token's decimals and code. */
-static bool
-tron_check_token(Scanner *s, UsdtpayProvider *p, int token)
+/* Asks for decimals and code of every token. */
+static UsdtpayRpcVerdict
+tron_ask_tokens(Scanner *s, UsdtpayProvider *p, ScannerTokenAnswer *answers,
+				UsdtpayRpcBatch **batch)
 {
-	UsdtpayRpcCall calls[2];
-	UsdtpayRpcBatch *batch;
+	UsdtpayRpcCall *calls = palloc(sizeof(UsdtpayRpcCall) * 2 * s->token_count);
+	UsdtpayRpcVerdict verdict;
 	char address[43] = "41";
-	bool good;
-
-	usdtpay_hex_encode(address + 2, s->tokens[token].contract, 20);
-	address[42] = '\0';
-	tron_call(&calls[0], "/wallet/triggerconstantcontract",
-			  psprintf("{\"owner_address\":\"410000000000000000000000000000000000000000\","
-					   "\"contract_address\":\"%s\",\"function_selector\":\"decimals()\","
-					   "\"parameter\":\"\"}",
-					   address));
-	tron_call(&calls[1], "/wallet/getcontract", psprintf("{\"value\":\"%s\"}", address));
-	batch = usdtpay_rpc_start(s->pool, p, calls, 2, usdtpay_rpc_timeout);
-	good = usdtpay_rpc_finish(s->pool, batch) == USDTPAY_RPC_OK &&
-		   tron_check_decimals(p, &s->tokens[token], calls[0].result) &&
-		   tron_check_code(p, calls[1].result, p->code_hash[token]);
-	usdtpay_rpc_drop(batch);
-	return good;
-}
-
-/* Compares everything that is pinned. */
-static bool
-tron_check(Scanner *s, UsdtpayProvider *p, UsdtpayRpc *identity)
-{
 	int i;
 
-	if (!tron_check_chain(s, p, identity->calls[0].result) || !tron_check_checkpoint(s, p))
-		return false;
 	for (i = 0; i < s->token_count; i++)
-		if (!tron_check_token(s, p, i))
-			return false;
-	return true;
+	{
+		usdtpay_hex_encode(address + 2, s->tokens[i].contract, 20);
+		address[42] = '\0';
+		tron_call(&calls[2 * i], "/wallet/triggerconstantcontract",
+				  psprintf("{\"owner_address\":\"410000000000000000000000000000000000000000\","
+						   "\"contract_address\":\"%s\",\"function_selector\":\"decimals()\","
+						   "\"parameter\":\"\"}",
+						   address));
+		tron_call(&calls[2 * i + 1], "/wallet/getcontract",
+				  psprintf("{\"value\":\"%s\"}", address));
+	}
+	*batch = usdtpay_rpc_start(s->pool, p, calls, 2 * s->token_count, usdtpay_rpc_timeout);
+	verdict = usdtpay_rpc_finish(s->pool, *batch);
+	for (i = 0; verdict == USDTPAY_RPC_OK && i < s->token_count; i++)
+	{
+		answers[i].decimals = tron_word(calls[2 * i].result);
+		answers[i].code = tron_code(calls[2 * i + 1].result);
+	}
+	return verdict;
 }
 
 /* Asks for the head's header; the solid one follows when that has come. */
@@ -551,7 +482,8 @@ tron_block(Scanner *s, UsdtpayProvider *p, int64 number, const uint8 *hash, Scan
 
 const ScannerFamily scanner_tron = {
 	.ask_identity = tron_ask_identity,
-	.check = tron_check,
+	.read_chain_id = tron_read_chain_id,
+	.ask_tokens = tron_ask_tokens,
 	.ask_head = tron_ask_head,
 	.read_head = tron_read_head,
 	.fetch = tron_fetch,

@@ -12,12 +12,25 @@
 #include "access/xact.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
+#include "utils/fmgroids.h"
 
 #include "compat.h"
 #include "errors.h"
 #include "ledger/ledger.h"
 
 #define ACCOUNT_NATTS 10
+
+/* To step over an index entry costs about a twentieth of a descent from the root. */
+#define ACCOUNT_RUN_GAP 20
+
+/* A walk through the primary key in the order of the batch's accounts. */
+typedef struct AccountWalk
+{
+	IndexScanDesc scan;
+	ScanKeyData keys[3];
+	int end;   /* the account after the run of which the scan knows */
+	bool more; /* the scan stands on an entry */
+} AccountWalk;
 
 /* One leg of a line, on its way to its account. */
 typedef struct AccountLeg
@@ -99,11 +112,64 @@ account_take(LedgerAccount *account, TupleTableSlot *slot)
 	account->found = true;
 }
 
-/* Fetches the account's row through the primary key.  Returns false when there is none. */
-static bool
-account_fetch(LedgerProbe *probe, const LedgerAccount *account, TupleTableSlot *slot)
+/* Starts a walk over the batch's accounts. */
+static AccountWalk
+account_walk_begin(const LedgerBatch *batch)
 {
-	return ledger_probe(probe, account->party, Int64GetDatum(account->id), slot);
+	AccountWalk walk = {0};
+
+	walk.scan = up_index_beginscan(batch->account.rel, batch->account.primary, batch->snapshot, 3);
+	walk.scan->xs_want_itup = true;
+	ScanKeyInit(&walk.keys[0], 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(0));
+	ScanKeyInit(&walk.keys[1], 2, BTGreaterEqualStrategyNumber, F_INT8GE, Int64GetDatum(0));
+	ScanKeyInit(&walk.keys[2], 2, BTLessEqualStrategyNumber, F_INT8LE, Int64GetDatum(0));
+	return walk;
+}
+
+/* Steps to the next index entry of the run. */
+static void
+account_walk_step(AccountWalk *walk)
+{
+	walk->more = index_getnext_tid(walk->scan, ForwardScanDirection) != NULL;
+}
+
+/* Enters the run of accounts that starts with the i-th: those of one party whose ids are close. */
+static void
+account_walk_enter(AccountWalk *walk, const LedgerBatch *batch, int i)
+{
+	const LedgerAccount *accounts = batch->accounts;
+
+	for (walk->end = i + 1; walk->end < batch->naccounts; walk->end++)
+		if (accounts[walk->end].party != accounts[i].party ||
+			(uint64) accounts[walk->end].id - (uint64) accounts[walk->end - 1].id > ACCOUNT_RUN_GAP)
+			break;
+	walk->keys[0].sk_argument = Int64GetDatum(accounts[i].party);
+	walk->keys[1].sk_argument = Int64GetDatum(accounts[i].id);
+	walk->keys[2].sk_argument = Int64GetDatum(accounts[walk->end - 1].id);
+	index_rescan(walk->scan, walk->keys, 3, NULL, 0);
+	account_walk_step(walk);
+}
+
+/* Fetches the row of the i-th account, which comes after the one before.  Returns false when there
+ * is none. */
+static bool
+account_walk_fetch(AccountWalk *walk, const LedgerBatch *batch, int i, TupleTableSlot *slot)
+{
+	if (i >= walk->end)
+		account_walk_enter(walk, batch, i);
+	for (; walk->more; account_walk_step(walk))
+	{
+		bool isnull;
+		int64 id =
+			DatumGetInt64(index_getattr(walk->scan->xs_itup, 2, walk->scan->xs_itupdesc, &isnull));
+
+		if (id > batch->accounts[i].id)
+			return false;
+		/* An entry of a version that nobody sees any more may come before the right one. */
+		if (id == batch->accounts[i].id && index_fetch_heap(walk->scan, slot))
+			return true;
+	}
+	return false;
 }
 
 /* Locks one row and takes its newest version, waiting for whoever changes it. */
@@ -151,7 +217,7 @@ void
 ledger_accounts_read(LedgerBatch *batch)
 {
 	TupleTableSlot *slot = table_slot_create(batch->account.rel, NULL);
-	LedgerProbe probe = ledger_probe_begin(batch, &batch->account, batch->account.primary);
+	AccountWalk walk = account_walk_begin(batch);
 	int locks = 0;
 	int i;
 
@@ -159,14 +225,14 @@ ledger_accounts_read(LedgerBatch *batch)
 	{
 		LedgerAccount *account = &batch->accounts[i];
 
-		account->found = account_fetch(&probe, account, slot);
+		account->found = account_walk_fetch(&walk, batch, i, slot);
 		if (!account->found)
 			continue;
 		account_take(account, slot);
 		if (account_contended(slot))
 			locks = i + 1;
 	}
-	index_endscan(probe.scan);
+	index_endscan(walk.scan);
 	for (i = 0; i < locks; i++)
 		if (batch->accounts[i].found)
 			account_lock(batch, &batch->accounts[i], batch->accounts[i].tid, slot);
@@ -181,7 +247,7 @@ ledger_accounts_lock(LedgerBatch *batch)
 {
 	TupleTableSlot *seen = table_slot_create(batch->account.rel, NULL);
 	TupleTableSlot *locked = table_slot_create(batch->account.rel, NULL);
-	LedgerProbe probe = ledger_probe_begin(batch, &batch->account, batch->account.primary);
+	AccountWalk walk = account_walk_begin(batch);
 	int i;
 
 	for (i = 0; i < batch->naccounts; i++)
@@ -191,14 +257,24 @@ ledger_accounts_lock(LedgerBatch *batch)
 		CHECK_FOR_INTERRUPTS();
 		if (account->owned)
 			continue;
-		account->found = account_fetch(&probe, account, seen);
+		account->found = account_walk_fetch(&walk, batch, i, seen);
 		if (account->found)
 			account_lock(batch, account, seen->tts_tid, locked);
 		ExecClearTuple(locked);
 	}
-	index_endscan(probe.scan);
+	index_endscan(walk.scan);
 	ExecDropSingleTupleTableSlot(locked);
 	ExecDropSingleTupleTableSlot(seen);
+}
+
+/* Forgets locks and updates that were rolled back. */
+void
+ledger_accounts_disown(LedgerBatch *batch)
+{
+	int i;
+
+	for (i = 0; i < batch->naccounts; i++)
+		batch->accounts[i].owned = false;
 }
 
 /* Fills the slot with the account's row as it shall be. */

@@ -115,13 +115,26 @@ journal_find(LedgerBatch *batch, LedgerProbe *probe, LedgerJournal *journal, Tup
 	int64 first;
 
 	journal->taken = LEDGER_CREATED;
-	if (!ledger_probe(probe, line->party, PointerGetDatum(line->key), slot))
+	if (batch->guess || !ledger_probe(probe, line->party, PointerGetDatum(line->key), slot))
 		return;
 	slot_getallattrs(slot);
 	first = DatumGetInt64(slot->tts_values[POSTING_ID]);
 	journal->taken = journal_matches(batch, journal, slot) ? LEDGER_EXISTS : LEDGER_MISMATCH;
 	if (journal->taken == LEDGER_EXISTS)
 		journal->id = first / LEDGER_JOURNAL_LINES;
+}
+
+/* Tells whether a journal was posted under the same key. */
+bool
+ledger_journal_taken(LedgerBatch *batch, const LedgerJournal *journal)
+{
+	const LedgerLine *line = &batch->lines[journal->first];
+	TupleTableSlot *slot = table_slot_create(batch->posting.rel, NULL);
+	bool taken = ledger_probe_once(batch, &batch->posting, batch->key_index, line->party,
+								   PointerGetDatum(line->key), slot);
+
+	ExecDropSingleTupleTableSlot(slot);
+	return taken;
 }
 
 /* Orders journals by party and key, then by position. */

@@ -144,6 +144,7 @@ typedef struct LedgerBatch
 	LedgerAccount *accounts;
 	int naccounts;
 	int *key_order; /* journals by party and key */
+	bool guess;     /* keys are held for new without looking */
 	EState *estate;
 	LedgerTable account;
 	LedgerTable posting;
@@ -174,6 +175,7 @@ extern void ledger_snapshot_renew(LedgerBatch *batch);
 extern void ledger_accounts_collect(LedgerBatch *batch);
 extern void ledger_accounts_read(LedgerBatch *batch);
 extern void ledger_accounts_lock(LedgerBatch *batch);
+extern void ledger_accounts_disown(LedgerBatch *batch);
 extern bool ledger_accounts_store(LedgerBatch *batch);
 
 /* rules.c */
@@ -186,6 +188,7 @@ extern bool ledger_probe(LedgerProbe *probe, int64 party, Datum value, TupleTabl
 extern bool ledger_probe_once(const LedgerBatch *batch, const LedgerTable *table, Relation index,
 							  int64 party, Datum value, TupleTableSlot *slot);
 extern void ledger_journals_find(LedgerBatch *batch);
+extern bool ledger_journal_taken(LedgerBatch *batch, const LedgerJournal *journal);
 extern void ledger_holds_load(LedgerBatch *batch);
 extern bool ledger_hold_resolved(LedgerBatch *batch, const LedgerLine *line);
 

@@ -5,7 +5,7 @@
 \set seed 0.20261122
 \endif
 BEGIN;
-SELECT plan(12);
+SELECT plan(13);
 SELECT setseed(:seed);
 
 INSERT INTO usdtpay.party (party_id, code, name, kind) VALUES
@@ -32,6 +32,14 @@ INSERT INTO step
 		(SELECT array_agg(1 + (random() * random() * 1000)::bigint) FROM generate_series(1, m)),
 		random() < 0.3, 1 + (random() * 19)::int, CASE WHEN random() < 0.5 THEN 1 + (random() * 300)::bigint END
 	FROM (SELECT s, random() AS r, 1 + (random() * random() * 12)::int AS m FROM generate_series(1, 1000) s) q;
+-- Every eightieth is a long batch, which the direct lane posts as if nothing were in its way: from
+-- accounts without a limit, some of them in part posted before, some refused.
+UPDATE step t SET op = 'batch', firm = n % 400 = 0,
+	keys = (SELECT array_agg(CASE WHEN t.n % 160 = 0 AND g = 60 THEN (t.n - 5) * 10 ELSE 1000000 + t.n * 1000 + g END ORDER BY g) FROM generate_series(1, 70) g),
+	debit = (SELECT array_agg(CASE WHEN t.n % 240 = 0 AND g = 50 THEN 3 ELSE 1 + g % 2 END ORDER BY g) FROM generate_series(1, 70) g),
+	credit = (SELECT array_agg(3 + g % 5 ORDER BY g) FROM generate_series(1, 70) g),
+	amount = (SELECT array_agg(CASE WHEN t.n % 240 = 0 AND g = 50 THEN 1000000000 ELSE g END ORDER BY g) FROM generate_series(1, 70) g)
+	WHERE n % 80 = 0;
 -- An account does not pay itself: that is refused before any lane is chosen.
 UPDATE step SET credit = (SELECT array_agg(CASE WHEN d = c THEN d % 8 + 1 ELSE c END ORDER BY i)
 	FROM unnest(debit, credit) WITH ORDINALITY u (d, c, i));
@@ -41,6 +49,10 @@ UPDATE step t SET (op, keys, debit, credit, amount, firm, hold, part) =
 		(SELECT e.op, e.keys, e.debit, e.credit, e.amount, e.firm, e.hold, e.part FROM step e WHERE e.n = t.n - 7)
 	WHERE t.n % 9 = 8;
 UPDATE step t SET keys = (SELECT e.keys[1:1] || t.keys[2:] FROM step e WHERE e.n = t.n - 5) WHERE t.n % 20 = 19;
+-- Some repeat a long batch, exactly or with a new start, so that it does not look like a repeat.
+UPDATE step t SET (op, keys, debit, credit, amount, firm) = (SELECT e.op, CASE WHEN t.n % 160 = 82 THEN 5000000 + t.n ELSE e.keys[1] END || e.keys[2:],
+		e.debit, e.credit, e.amount, e.firm FROM step e WHERE e.n = t.n - 2)
+	WHERE t.n % 80 = 2 AND t.n > 80;
 
 CREATE TEMP TABLE held (lane text, n int, hold_id bigint, PRIMARY KEY (lane, n));
 CREATE FUNCTION pg_temp.ids(p_lane text, p_n int[]) RETURNS bigint[] LANGUAGE sql AS
@@ -137,6 +149,9 @@ SELECT results_eq(
 	$$SELECT n, debits, credits, debits_held, credits_held, version FROM usdtpay.account JOIN acct ON account_id = plain ORDER BY n$$,
 	'with the same totals');
 SELECT is_empty('SELECT * FROM usdtpay.ledger_verify() WHERE NOT holds', 'the ledger verifies');
+
+SELECT cmp_ok((SELECT count(*) FROM answer a JOIN step s ON s.n = a.step WHERE a.lane = 'direct' AND cardinality(s.keys) = 70 AND a.said LIKE '1:created %'
+	AND a.said NOT LIKE '%:limit%' AND a.said NOT LIKE '%:exists%' AND a.said NOT LIKE '%mismatch%'), '>', 1::bigint, 'some long batches met nothing in their way');
 
 -- The business was not all refused, and not all of one kind.
 SELECT cmp_ok((SELECT count(*) FROM usdtpay.posting WHERE party_id = 900011), '>', 500::bigint, 'there were postings');

@@ -14,7 +14,9 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "parser/parse_func.h"
+#include "postmaster/bgworker.h"
 #include "storage/latch.h"
+#include "storage/lock.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -93,7 +95,6 @@ hook_run(const char *function, const char *role, int64 order)
 	Oid saved_userid;
 	int saved_context;
 	int nestlevel;
-	Oid saved_override = usdtpay_session_override;
 	volatile bool timer = false;
 
 	GetUserIdAndSecContext(&saved_userid, &saved_context);
@@ -102,13 +103,12 @@ hook_run(const char *function, const char *role, int64 order)
 	nestlevel = NewGUCNestLevel();
 	PG_TRY();
 	{
-		usdtpay_session_override = roleid; /* else row-level security would judge the worker */
+		usdtpay_session_assume(roleid); /* else row-level security would judge the worker */
 		timer = hook_timer_start();
 		hook_invoke(function, roleid, order);
 	}
 	PG_FINALLY();
 	{
-		usdtpay_session_override = saved_override;
 		if (timer)
 			hook_timer_stop();
 	}
@@ -173,5 +173,8 @@ usdtpay_hook_call(PG_FUNCTION_ARGS)
 		CurrentResourceOwner = owner;
 	}
 	PG_END_TRY();
+	/* A hook's session-level advisory locks would stay with a worker for ever, which has none. */
+	if (MyBgworkerEntry != NULL)
+		LockReleaseSession(USER_LOCKMETHOD);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }

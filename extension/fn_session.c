@@ -2,11 +2,14 @@
  *
  * fn_session.c: who is asking.  The outer role is what SET ROLE chose, else the login; it shines
  * through SECURITY DEFINER functions and cannot be forged by a setting, which is why these are C.
- * While a merchant's hook runs inside a worker, that merchant's role takes the worker's place.
+ * While a merchant's hook runs inside a worker, that merchant's role takes the worker's place; a
+ * setting that nobody can set carries it, for that is what parallel workers get to know.
  * Reads usdtpay.party_login.
  */
 #include "postgres.h"
 
+#include "access/parallel.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
@@ -14,7 +17,10 @@
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 
 #include "errors.h"
 #include "session.h"
@@ -27,14 +33,57 @@ PG_FUNCTION_INFO_V1(usdtpay_session_has_role);
 PG_FUNCTION_INFO_V1(usdtpay_session_role);
 PG_FUNCTION_INFO_V1(usdtpay_append_only);
 
-/* Role whose code is being run on somebody else's behalf; InvalidOid outside of hooks. */
-Oid usdtpay_session_override = InvalidOid;
+#define SESSION_SETTING "usdtpay.hook_role"
+
+static char *session_hook_role = NULL; /* the setting: a role's oid in digits, or empty */
+static bool session_assuming = false;  /* whether usdtpay_session_assume is at work */
 
 /* The role everything is judged by. */
 Oid
 usdtpay_session_outer(void)
 {
-	return OidIsValid(usdtpay_session_override) ? usdtpay_session_override : GetOuterUserId();
+	if (session_hook_role != NULL && session_hook_role[0] != '\0')
+		return (Oid) strtoul(session_hook_role, NULL, 10);
+	return GetOuterUserId();
+}
+
+/* Refuses every change of the setting but our own and a parallel worker's copy of its leader's. */
+static bool
+session_hook_role_check(char **newval, void **extra, GucSource source)
+{
+	if (*newval == NULL || (*newval)[0] == '\0' || session_assuming || InitializingParallelWorker)
+		return true;
+	GUC_check_errdetail("It is not for people: it says whose on_paid function is running.");
+	return false;
+}
+
+void
+usdtpay_session_init(void)
+{
+	DefineCustomStringVariable(SESSION_SETTING, "Role of the on_paid function that is running.",
+							   NULL, &session_hook_role, "", PGC_SUSET,
+							   GUC_NO_SHOW_ALL | GUC_NO_RESET_ALL | GUC_NOT_IN_SAMPLE |
+								   GUC_DISALLOW_IN_FILE,
+							   session_hook_role_check, NULL, NULL);
+}
+
+void
+usdtpay_session_assume(Oid roleid)
+{
+	char digits[12];
+
+	snprintf(digits, sizeof(digits), "%u", roleid);
+	session_assuming = true;
+	PG_TRY();
+	{
+		(void) set_config_option(SESSION_SETTING, digits, PGC_SUSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+								 true, 0, false);
+	}
+	PG_FINALLY();
+	{
+		session_assuming = false;
+	}
+	PG_END_TRY();
 }
 
 /* Roles that read every party's rows. */
@@ -76,6 +125,9 @@ session_party_read(Oid roleid)
 	int64 party = -1;
 	bool isnull;
 
+	/* Never by an old snapshot: what is remembered outlives this transaction. */
+	PushActiveSnapshot(GetNonHistoricCatalogSnapshot(
+		get_relname_relid("party_login", get_namespace_oid("usdtpay", false))));
 	SPI_connect();
 	if (plan == NULL)
 	{
@@ -94,6 +146,7 @@ session_party_read(Oid roleid)
 		party =
 			DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	SPI_finish();
+	PopActiveSnapshot();
 	return party;
 }
 

@@ -7,6 +7,7 @@
 #include "fmgr.h"
 
 #include "guc.h"
+#include "session.h"
 #include "wake.h"
 #include "worker.h"
 
@@ -17,6 +18,7 @@ void _PG_init(void);
 void
 _PG_init(void)
 {
+	usdtpay_session_init();
 	usdtpay_guc_init();
 	usdtpay_wake_init();
 	usdtpay_launcher_init();

@@ -44,7 +44,8 @@ typedef struct OrderRoute
 /* Finds the route of a party; codes is a text[] of networks, or 0 for those of the merchant's
  * terms.  The answer without codes is remembered until settings change.  Raises UP203. */
 extern const OrderRoute *usdtpay_order_route(int64 party, Datum codes);
-/* Finds how long a merchant's orders live.  Remembered until settings change.  Raises UP203. */
+/* Finds how long a merchant's orders live.  Remembered until settings change.  Raises UP203, and
+ * UP201 when the party is closed. */
 extern Interval usdtpay_order_ttl(int64 party);
 
 /* What addresses are given for. */

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: PostgreSQL
  *
  * route.c: a merchant's terms that are needed before its order is inserted, and where it can be
- * paid.  Reads merchant, and network and wallet through usdtpay_internal.order_route; remembers
+ * paid.  Reads merchant and party, and network and wallet through order_route; remembers
  * the answers per party until a setting changes: creating an order must not pay for queries whose
  * answers change once a month.
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -24,6 +25,7 @@ typedef struct RouteEntry
 {
 	int64 party; /* hash key */
 	Interval ttl;
+	bool closed; /* takes no new orders */
 	Datum codes; /* text[] the merchant limits its orders to, or 0 */
 	bool routed; /* whether route is filled in */
 	OrderRoute route;
@@ -34,10 +36,14 @@ static MemoryContext route_context = NULL;
 static uint64 route_generation = 0;
 
 static OrderPlan terms_plan = {
-	"SELECT m.order_ttl, m.networks FROM usdtpay.merchant AS m WHERE m.party_id = $1",
+	"SELECT m.order_ttl, m.networks, p.closed_at IS NOT NULL FROM usdtpay.merchant AS m "
+	"JOIN usdtpay.party AS p ON p.party_id = m.party_id WHERE m.party_id = $1",
 	1,
 	{INT8OID},
 	NULL};
+
+static OrderPlan closed_plan = {
+	"SELECT usdtpay_internal.party_must_be_open($1)", 1, {INT8OID}, NULL};
 
 static OrderPlan route_plan = {"SELECT r.networks, r.wallet_id, r.custodial, r.xpub, r.family "
 							   "FROM usdtpay_internal.order_route($1, $2) AS r",
@@ -45,15 +51,18 @@ static OrderPlan route_plan = {"SELECT r.networks, r.wallet_id, r.custodial, r.x
 							   {INT8OID, TEXTARRAYOID},
 							   NULL};
 
-/* Throws the cache away when settings changed or it grew too large. */
+/* Throws the cache away when settings changed or it grew too large.  A transaction that reads by an
+ * old snapshot must not leave behind what it saw: its answers serve one call. */
 static void
 route_cache_check(void)
 {
 	uint64 generation = usdtpay_settings_generation();
 	HASHCTL ctl = {0};
 
-	if (route_cache != NULL && route_generation == generation &&
-		hash_get_num_entries(route_cache) < ROUTE_CACHE_MOST)
+	if (IsolationUsesXactSnapshot())
+		generation = 0;
+	else if (route_cache != NULL && route_generation == generation &&
+			 hash_get_num_entries(route_cache) < ROUTE_CACHE_MOST)
 		return;
 	if (route_context == NULL)
 		route_context =
@@ -126,6 +135,7 @@ route_read_terms(RouteEntry *entry)
 	MemoryContext spi;
 	Datum codes;
 	bool isnull;
+	bool closed_isnull;
 
 	SPI_connect();
 	usdtpay_plan_run(&terms_plan, args, NULL);
@@ -135,6 +145,7 @@ route_read_terms(RouteEntry *entry)
 						errhint("Create one with usdtpay.merchant_create.")));
 	entry->ttl = *DatumGetIntervalP(usdtpay_plan_value(1, &isnull));
 	codes = usdtpay_plan_value(2, &isnull);
+	entry->closed = DatumGetBool(usdtpay_plan_value(3, &closed_isnull));
 	spi = MemoryContextSwitchTo(route_context);
 	entry->codes = isnull ? (Datum) 0 : PointerGetDatum(DatumGetArrayTypePCopy(codes));
 	MemoryContextSwitchTo(spi);
@@ -161,7 +172,16 @@ route_entry(int64 party)
 Interval
 usdtpay_order_ttl(int64 party)
 {
-	return route_entry(party)->ttl;
+	RouteEntry *entry = route_entry(party);
+	Datum args[1] = {Int64GetDatum(party)};
+
+	if (entry->closed)
+	{
+		SPI_connect();
+		usdtpay_plan_run(&closed_plan, args, NULL); /* words the error */
+		SPI_finish();
+	}
+	return entry->ttl;
 }
 
 const OrderRoute *

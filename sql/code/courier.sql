@@ -1,5 +1,5 @@
 -- What the courier does in the database: claim in one transaction, record in another, repair what a
--- crash left.  Claiming and recording exclude each other by an advisory transaction lock, so parking
+-- crash left.  Claiming and recording exclude each other by taking turns (turn_take), so parking
 -- behind an older delivery and unparking when it is done cannot miss each other.
 --
 -- The queue is empty at one moment and long at the next, so statistics about it are always wrong, and
@@ -44,7 +44,7 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    PERFORM pg_advisory_xact_lock(hashtext('usdtpay courier'), 0);
+    PERFORM usdtpay_internal.turn_take('courier', 0);
 END
 $$;
 COMMENT ON FUNCTION usdtpay_internal.courier_lock() IS 'Held while claiming, recording and repairing';

@@ -409,7 +409,7 @@ BEGIN
             MESSAGE = 'a decision needs an idempotency key of 1 to 200 characters',
             DETAIL = format('It has %s.', coalesce(length(p_key), 0)), HINT = 'Give a key of your own, for example a ticket number.';
     END IF;
-    PERFORM pg_advisory_xact_lock(hashtextextended('usdtpay.resolution:' || p_key, p_party));
+    PERFORM usdtpay_internal.turn_take('resolution:' || p_key, p_party);
     SELECT r.* INTO v_old FROM usdtpay.resolution AS r WHERE r.party_id = p_party AND r.key = p_key;
     IF v_old.resolution_id IS NULL THEN
         RETURN NULL;

@@ -533,7 +533,7 @@ BEGIN
             DETAIL = format('%s journals.', p_max), HINT = 'Use 1 to 1000000.';
     END IF;
     -- One sealer at a time; a second one has nothing to do.
-    IF NOT pg_try_advisory_xact_lock('usdtpay.ledger_block'::regclass::oid::integer, 1) THEN
+    IF NOT usdtpay_internal.turn_take('seal', 0, false) THEN
         RETURN 0;
     END IF;
     v_settled := usdtpay_internal.horizon_advance('posting', 'usdtpay_internal.journal_seq');

@@ -312,6 +312,7 @@ BEGIN
     IF v_old.state <> 'draft' THEN
         RETURN v_old.state;
     END IF;
+    PERFORM usdtpay_internal.party_must_be_open(v_old.party_id);
     SELECT p.evm, p.tron, p.due INTO v_place
     FROM usdtpay_internal.order_place(
         v_old.party_id, p_order, ARRAY(SELECT n.code FROM usdtpay.network AS n WHERE n.network_id = ANY (v_old.networks)),
@@ -324,7 +325,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION usdtpay.order_open(bigint, text) IS
-'Gives a draft its addresses and starts its clock; repeated calls return the state it is in. Errors: UP1xx, UP200, UP204.';
+'Gives a draft its addresses and starts its clock; repeated calls return the state it is in. Errors: UP1xx, UP200, UP201 when the party is closed, UP203, UP204.';
 
 CREATE OR REPLACE FUNCTION usdtpay.order_cancel(p_order bigint, p_party text DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER

@@ -50,6 +50,24 @@ END;
 $$;
 COMMENT ON FUNCTION usdtpay_internal.require_operator() IS 'Refuses with UP101 unless the outer role is a member of usdtpay_operator.';
 
+CREATE OR REPLACE FUNCTION usdtpay_internal.party_must_be_open(p_party bigint) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_party usdtpay.party;
+BEGIN
+    SELECT p.* INTO v_party FROM usdtpay.party AS p WHERE p.party_id = p_party;
+    IF v_party.closed_at IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'UP201',
+            MESSAGE = 'the party is closed',
+            DETAIL = format('Party "%s" takes no new business since %s.', v_party.code, v_party.closed_at),
+            HINT = 'What is under way goes on. An operator opens it again with usdtpay.party_reopen(party).';
+    END IF;
+END;
+$$;
+COMMENT ON FUNCTION usdtpay_internal.party_must_be_open(bigint) IS 'Refuses new business of a closed party with UP201.';
+
 CREATE OR REPLACE FUNCTION usdtpay_internal.minor(p_amount numeric, p_scale integer, p_what text) RETURNS bigint
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -159,6 +177,45 @@ $$;
 COMMENT ON FUNCTION usdtpay.merchant_create(text, text) IS
 'Creates a merchant and returns its party_id; the code is the idempotency key: the same code and name return the first one. Operators only. Errors: UP000, UP101, UP202.';
 
+CREATE OR REPLACE FUNCTION usdtpay.party_close(p_party text) RETURNS timestamptz
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_party bigint;
+    v_closed_at timestamptz;
+BEGIN
+    PERFORM usdtpay_internal.require_operator();
+    v_party := usdtpay_internal.party_acting(p_party);
+    IF v_party = 1 THEN
+        RAISE EXCEPTION USING ERRCODE = 'UP201',
+            MESSAGE = 'the platform cannot be closed', DETAIL = 'Its wallets and its accounts serve every party.',
+            HINT = 'Stop networks with usdtpay.network_disable, wallets with usdtpay.wallet_close.';
+    END IF;
+    UPDATE usdtpay.party AS p SET closed_at = coalesce(p.closed_at, now())
+    WHERE p.party_id = v_party RETURNING p.closed_at INTO v_closed_at;
+    RETURN v_closed_at;
+END;
+$$;
+COMMENT ON FUNCTION usdtpay.party_close(text) IS
+'Suspends a party: from now on it gets no new orders, deposit addresses, wallets, webhooks, settings or logins (UP201), not through an operator either. Nothing that is under way stops: its addresses stay watched, payments are credited, settled and announced, events and webhooks go on, it may cancel orders, accept underpaid ones and read everything. Returns since when it is closed; repeating it changes nothing. Operators only. Errors: UP100, UP101, UP200, UP201 for the platform.';
+
+CREATE OR REPLACE FUNCTION usdtpay.party_reopen(p_party text) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_party bigint;
+BEGIN
+    PERFORM usdtpay_internal.require_operator();
+    v_party := usdtpay_internal.party_acting(p_party);
+    UPDATE usdtpay.party AS p SET closed_at = NULL WHERE p.party_id = v_party AND p.closed_at IS NOT NULL;
+    RETURN FOUND;
+END;
+$$;
+COMMENT ON FUNCTION usdtpay.party_reopen(text) IS
+'Lets a party that was closed take new business again; true when it was closed. Operators only. Errors: UP100, UP101, UP200.';
+
 CREATE OR REPLACE FUNCTION usdtpay.party_login_grant(p_party text, p_role name) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -169,6 +226,7 @@ DECLARE
 BEGIN
     PERFORM usdtpay_internal.require_operator();
     v_party := usdtpay_internal.party_acting(p_party);
+    PERFORM usdtpay_internal.party_must_be_open(v_party);
     IF NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.rolname = p_role) THEN
         RAISE EXCEPTION USING ERRCODE = 'UP200',
             MESSAGE = 'no such role', DETAIL = format('Role is "%s".', p_role),
@@ -186,7 +244,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION usdtpay.party_login_grant(text, name) IS
-'Binds a login role to a party: from then on its sessions see and act for that party only. Grant it usdtpay_merchant as well. Operators only. Errors: UP101, UP200, UP201.';
+'Binds a login role to a party: from then on its sessions see and act for that party only. Grant it usdtpay_merchant as well. Repeating it changes nothing. Operators only. Errors: UP101, UP200, UP201 when it acts for another party or the party is closed.';
 
 CREATE OR REPLACE FUNCTION usdtpay.party_login_revoke(p_role name) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER
@@ -199,6 +257,23 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION usdtpay.party_login_revoke(name) IS 'Unbinds a login role; true when it was bound. Operators only.';
+
+CREATE OR REPLACE FUNCTION usdtpay_internal.networks_check(p_networks text []) RETURNS void
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF array_ndims(p_networks) > 1 OR cardinality(p_networks) > 100
+    OR EXISTS (SELECT FROM unnest(p_networks) AS c (code) WHERE (c.code ~ '^[a-z0-9][a-z0-9_.-]{0,31}$') IS NOT TRUE) THEN
+        RAISE EXCEPTION USING ERRCODE = 'UP000',
+            MESSAGE = 'a list of networks is malformed',
+            DETAIL = format('It has %s elements: %s.', cardinality(p_networks), left(array_to_string(p_networks, ', ', 'null'), 200)),
+            HINT = 'Give a plain array of at most 100 network codes, as usdtpay.network_status shows them.';
+    END IF;
+END;
+$$;
+COMMENT ON FUNCTION usdtpay_internal.networks_check(text []) IS
+'Refuses (UP000) what cannot be a list of network codes; whether they exist is asked when an order is created.';
 
 CREATE OR REPLACE FUNCTION usdtpay.merchant_set(
     p_order_ttl interval DEFAULT NULL, p_underpay_tolerance numeric DEFAULT NULL,
@@ -214,6 +289,8 @@ DECLARE
     v_party bigint := usdtpay_internal.party_acting(p_party);
     v_row usdtpay.merchant;
 BEGIN
+    PERFORM usdtpay_internal.party_must_be_open(v_party);
+    PERFORM usdtpay_internal.networks_check(p_networks);
     IF p_late_policy IS NOT NULL AND p_late_policy <> ALL (enum_range(NULL::usdtpay.late_policy)::text[])
     OR p_overpay_policy IS NOT NULL AND p_overpay_policy <> ALL (enum_range(NULL::usdtpay.overpay_policy)::text[])
     OR p_order_ttl IS NOT NULL AND p_order_ttl NOT BETWEEN interval '1 minute' AND interval '90 days'
@@ -256,7 +333,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION usdtpay.merchant_set(interval, numeric, numeric, numeric, text, text, text, text [], text, text) IS
-'Changes a merchant''s settings; what is left NULL stays. Amounts are USDT. on_paid names a function taking one bigint (the order id) that runs in the settling transaction as the calling role, which must be bound to the party; an empty string removes it. networks limits what payers are offered; an empty array removes the limit. Orders keep the settings they were created with. tron_uri, which open orders follow too, is the form payment_uri calls standard on TRON: address, tron or tron_amount. Errors: UP000, UP004, UP1xx, UP200.';
+'Changes a merchant''s settings; what is left NULL stays. Amounts are USDT. on_paid names a function taking one bigint (the order id) that runs in the settling transaction as the calling role, which must be bound to the party; an empty string removes it. networks limits what payers are offered; an empty array removes the limit. Orders keep the settings they were created with. tron_uri, which open orders follow too, is the form payment_uri calls standard on TRON: address, tron or tron_amount. Repeating it changes nothing. Errors: UP000, UP004, UP1xx, UP200, UP201 when the party is closed.';
 
 CREATE OR REPLACE FUNCTION usdtpay.merchant_fee_set(p_party text, p_fee_bps integer) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER

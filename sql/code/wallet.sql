@@ -34,10 +34,11 @@ BEGIN
     IF v_party = 1 THEN
         PERFORM usdtpay_internal.require_operator();
     END IF;
+    PERFORM usdtpay_internal.party_must_be_open(v_party);
     IF p_xpub IS NOT NULL THEN
         PERFORM usdtpay.address_derive(p_xpub, p_family, 0);
     END IF;
-    PERFORM pg_advisory_xact_lock(hashtextextended('usdtpay.wallet', v_party));
+    PERFORM usdtpay_internal.turn_take('wallet', v_party);
     SELECT w.* INTO v_old FROM usdtpay.wallet AS w WHERE w.party_id = v_party AND w.code = p_code;
     IF v_old.wallet_id IS NOT NULL THEN
         IF (v_old.kind::text, v_old.family, coalesce(v_old.xpub, ''), v_old.quarantine)
@@ -49,7 +50,7 @@ BEGIN
             MESSAGE = 'that code names another wallet', DETAIL = format('Code is "%s".', p_code),
             HINT = 'Repeat the call with the same kind, family, xpub and quarantine, or choose another code.';
     END IF;
-    PERFORM pg_advisory_xact_lock(hashtextextended('usdtpay.xpub:' || p_xpub, 0)); -- another party may bring it at the same time
+    PERFORM usdtpay_internal.turn_take('xpub:' || p_xpub, 0); -- another party may bring it at the same time
     IF p_xpub IS NOT NULL AND EXISTS (SELECT FROM usdtpay.wallet AS w WHERE w.xpub = p_xpub AND w.family = p_family) THEN
         RAISE EXCEPTION USING ERRCODE = 'UP202',
             MESSAGE = 'that xpub is in use already',
@@ -69,7 +70,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION usdtpay.wallet_add(text, text, text, text, text [], interval, text) IS
-'Adds a source of addresses to a party (its own keys; party "platform": custodial, serving all) and returns its wallet_id. kind xpub: p_xpub is the account-level public key (m/44''/60''/n'' on EVM, m/44''/195''/n'' on TRON), addresses are xpub/0/index. kind pool: p_addresses, one open order each. kind shared: p_addresses, orders told apart by unique amounts. p_quarantine is how long a pool address or amount stays reserved after expiry. The code is the idempotency key; repeating a pool or shared call adds the addresses that are new. Errors: UP000, UP001, UP002, UP1xx, UP202.';
+'Adds a source of addresses to a party (its own keys; party "platform": custodial, serving all) and returns its wallet_id. kind xpub: p_xpub is the account-level public key (m/44''/60''/n'' on EVM, m/44''/195''/n'' on TRON), addresses are xpub/0/index. kind pool: p_addresses, one open order each. kind shared: p_addresses, orders told apart by unique amounts. p_quarantine is how long a pool address or amount stays reserved after expiry. The code is the idempotency key; repeating a pool or shared call adds the addresses that are new. Errors: UP000, UP001, UP002, UP1xx, UP201 when the party is closed, UP202.';
 
 CREATE OR REPLACE FUNCTION usdtpay_internal.wallet_import(p_wallet usdtpay.wallet, p_addresses text []) RETURNS integer
 LANGUAGE plpgsql
@@ -168,11 +169,12 @@ BEGIN
     SELECT a.raw INTO v_raw FROM usdtpay.address AS a
     WHERE a.party_id = v_party AND a.customer_ref = p_customer_ref AND a.family = v_family;
     IF v_raw IS NULL THEN
-        PERFORM pg_advisory_xact_lock(hashtextextended('usdtpay.customer:' || v_family || ':' || p_customer_ref, v_party));
+        PERFORM usdtpay_internal.turn_take('customer:' || v_family || ':' || p_customer_ref, v_party);
         SELECT a.raw INTO v_raw FROM usdtpay.address AS a
         WHERE a.party_id = v_party AND a.customer_ref = p_customer_ref AND a.family = v_family;
     END IF;
     IF v_raw IS NULL THEN
+        PERFORM usdtpay_internal.party_must_be_open(v_party);
         SELECT w.* INTO v_wallet FROM usdtpay.wallet AS w
         WHERE w.party_id IN (v_party, 1) AND w.family = v_family AND w.active AND w.kind = 'xpub'
         ORDER BY w.party_id <> v_party, w.wallet_id LIMIT 1;
@@ -189,4 +191,4 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION usdtpay.deposit_address(text, text, text) IS
-'The permanent address of a customer on a network (one per family: all EVM networks share it). Every deposit to it is credited to the customer''s own account. The same call returns the same address. Errors: UP000, UP1xx, UP203.';
+'The permanent address of a customer on a network (one per family: all EVM networks share it). Every deposit to it is credited to the customer''s own account. The same call returns the same address. Errors: UP000, UP1xx, UP201 when the party is closed and the address would be new, UP203.';

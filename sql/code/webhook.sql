@@ -75,31 +75,101 @@ AS $$
 DECLARE
     v_bad text;
 BEGIN
-    IF cardinality(p_types) NOT BETWEEN 1 AND 100 OR array_position(p_types, NULL) IS NOT NULL THEN
+    IF cardinality(p_types) NOT BETWEEN 1 AND 100 OR array_ndims(p_types) > 1
+    OR array_position(p_types, NULL) IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'UP000', MESSAGE = 'webhook types are malformed',
-            DETAIL = format('The list has %s elements, or a NULL among them.', cardinality(p_types)),
+            DETAIL = format('The list has %s elements and %s dimensions, or a NULL among them.',
+                            cardinality(p_types), coalesce(array_ndims(p_types), 0)),
             HINT = 'Pass 1 to 100 types, or NULL for all.';
     END IF;
     SELECT t INTO v_bad FROM unnest(p_types) AS t
-     WHERE t !~ '^[a-z_]+(\.[a-z_]+)*\.\*$' AND t !~ '^[a-z_]+(\.[a-z_]+)+$'
+     WHERE CASE WHEN length(t) > 100 THEN true
+           ELSE t !~ '^[a-z_]+(\.[a-z_]+)*\.\*$' AND t !~ '^[a-z_]+(\.[a-z_]+)+$' END
      LIMIT 1;
     IF v_bad IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'UP000', MESSAGE = 'webhook type is malformed',
             DETAIL = format('The type is "%s".', left(v_bad, 100)),
-            HINT = 'Write a type such as order.paid, or order.* for everything below order.';
+            HINT = 'Write a type such as order.paid, or order.* for everything below order, in at most 100 characters.';
     END IF;
 END
 $$;
 COMMENT ON FUNCTION usdtpay_internal.webhook_types_check(text[]) IS
 'Refuses (UP000) a malformed filter';
 
-CREATE OR REPLACE FUNCTION usdtpay.webhook_add(p_url text, p_types text[] DEFAULT NULL, p_party text DEFAULT NULL)
+CREATE OR REPLACE FUNCTION usdtpay_internal.webhook_call_known(p_party bigint, p_key text, p_request jsonb)
+RETURNS usdtpay_internal.webhook_call
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_call usdtpay_internal.webhook_call;
+BEGIN
+    IF p_key IS NULL THEN
+        RETURN NULL;
+    END IF;
+    IF length(p_key) NOT BETWEEN 1 AND 200 THEN
+        RAISE EXCEPTION USING ERRCODE = 'UP000', MESSAGE = 'an idempotency key has 1 to 200 characters',
+            DETAIL = format('It has %s.', length(p_key)), HINT = 'Give a key of your own, for example a UUID, or none.';
+    END IF;
+    PERFORM usdtpay_internal.turn_take('webhook_call:' || p_key, p_party);
+    SELECT c.* INTO v_call FROM usdtpay_internal.webhook_call AS c WHERE c.party_id = p_party AND c.key = p_key;
+    IF v_call.request <> p_request THEN
+        RAISE EXCEPTION USING ERRCODE = 'UP202', MESSAGE = 'that key belongs to another call',
+            DETAIL = format('Key "%s" was used for %s of webhook %s at %s.',
+                            p_key, v_call.request ->> 'call', v_call.webhook_id, v_call.called_at),
+            HINT = 'Use a new key for a new call; the same key only repeats a call with the same parameters.';
+    END IF;
+    RETURN v_call;
+END
+$$;
+COMMENT ON FUNCTION usdtpay_internal.webhook_call_known(bigint, text, jsonb) IS
+'The call an idempotency key already stands for, NULLs when it is new or there is no key; one caller per key at a time. Errors: UP000, UP202.';
+
+CREATE OR REPLACE FUNCTION usdtpay_internal.webhook_call_keep(
+    p_party bigint, p_key text, p_request jsonb, p_result bigint, p_webhook bigint, p_secret_no integer DEFAULT NULL
+) RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    INSERT INTO usdtpay_internal.webhook_call (party_id, key, request, result, webhook_id, secret_no)
+    SELECT p_party, p_key, p_request, p_result, p_webhook, p_secret_no WHERE p_key IS NOT NULL
+$$;
+COMMENT ON FUNCTION usdtpay_internal.webhook_call_keep(bigint, text, jsonb, bigint, bigint, integer) IS
+'Remembers what a call with an idempotency key answered; nothing without a key.';
+
+CREATE OR REPLACE FUNCTION usdtpay_internal.webhook_call_secret(p_call usdtpay_internal.webhook_call) RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_secret bytea;
+BEGIN
+    SELECT s.secret INTO v_secret FROM usdtpay_internal.webhook_secret AS s
+     WHERE s.party_id = p_call.party_id AND s.webhook_id = p_call.webhook_id AND s.secret_no = p_call.secret_no
+       AND p_call.called_at > now() - interval '24 hours';
+    IF v_secret IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'UP201', MESSAGE = 'the secret of that call is not shown any more',
+            DETAIL = format('Key "%s" was used for webhook %s at %s.', p_call.key, p_call.webhook_id, p_call.called_at),
+            HINT = 'A repeated call shows it for 24 hours while it is in use; '
+                || 'make a new one with usdtpay.webhook_rotate and a new key.';
+    END IF;
+    RETURN 'whsec_' || encode(v_secret, 'base64');
+END
+$$;
+COMMENT ON FUNCTION usdtpay_internal.webhook_call_secret(usdtpay_internal.webhook_call) IS
+'The secret a call made, for whoever repeats it within 24 hours because the answer was lost; afterwards, and once it is out of use, UP201.';
+
+CREATE OR REPLACE FUNCTION usdtpay.webhook_add(
+    p_url text, p_types text[] DEFAULT NULL, p_party text DEFAULT NULL, p_idempotency_key text DEFAULT NULL
+)
 RETURNS TABLE (webhook_id bigint, secret text)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     v_party bigint := usdtpay_internal.party_acting(p_party);
+    v_request jsonb;
+    v_call usdtpay_internal.webhook_call;
     v_known bigint;
 BEGIN
     IF p_url IS NULL THEN
@@ -108,6 +178,13 @@ BEGIN
     END IF;
     PERFORM usdtpay_internal.webhook_url_check(p_url);
     PERFORM usdtpay_internal.webhook_types_check(p_types);
+    v_request := jsonb_build_object('call', 'webhook_add', 'url', p_url, 'types', p_types);
+    v_call := usdtpay_internal.webhook_call_known(v_party, p_idempotency_key, v_request);
+    IF v_call.key IS NOT NULL THEN
+        RETURN QUERY SELECT v_call.webhook_id, usdtpay_internal.webhook_call_secret(v_call);
+        RETURN;
+    END IF;
+    PERFORM usdtpay_internal.party_must_be_open(v_party);
     PERFORM 1 FROM usdtpay.party AS p WHERE p.party_id = v_party FOR NO KEY UPDATE;
     SELECT w.webhook_id INTO v_known FROM usdtpay.webhook AS w WHERE w.party_id = v_party AND w.url = p_url;
     IF v_known IS NOT NULL THEN
@@ -122,11 +199,12 @@ BEGIN
     INSERT INTO usdtpay.webhook AS w (party_id, url, types) VALUES (v_party, p_url, p_types)
     RETURNING w.webhook_id INTO webhook_id;
     secret := usdtpay_internal.webhook_secret_add(v_party, webhook_id);
+    PERFORM usdtpay_internal.webhook_call_keep(v_party, p_idempotency_key, v_request, webhook_id, webhook_id, 1);
     RETURN NEXT;
 END
 $$;
-COMMENT ON FUNCTION usdtpay.webhook_add(text, text[], text) IS
-'Adds an address events are posted to; the secret is shown this once. p_types: exact types or order.*; NULL means all; p_party for operators. At most 20 per party. Errors UP000 (address or types refused), UP201 (address known), UP204, UP100, UP101. Example: SELECT * FROM usdtpay.webhook_add(''https://shop.example/usdtpay'', ''{order.*}'').';
+COMMENT ON FUNCTION usdtpay.webhook_add(text, text[], text, text) IS
+'Adds an address events are posted to; the secret is shown this once. p_types: exact types or order.*; NULL means all; p_party for operators. At most 20 per party. p_idempotency_key: the same call with the same key gets the first answer again, for 24 hours the secret too, then UP201. Errors UP000 (address or types refused), UP201 (address known, party closed, secret no longer shown), UP202 (key of another call), UP204, UP100, UP101. Example: SELECT * FROM usdtpay.webhook_add(''https://shop.example/usdtpay'', ''{order.*}'').';
 
 CREATE OR REPLACE FUNCTION usdtpay.webhook_remove(p_webhook bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -214,46 +292,71 @@ $$;
 COMMENT ON FUNCTION usdtpay.webhook_enable(bigint) IS
 'Starts sending to a disabled webhook again, beginning with what was queued before; fetch the events in between with webhook_replay. Errors UP200, UP000 (address no longer allowed). Example: SELECT usdtpay.webhook_enable(7).';
 
-CREATE OR REPLACE FUNCTION usdtpay.webhook_rotate(p_webhook bigint, p_overlap interval DEFAULT '24 hours') RETURNS text
+CREATE OR REPLACE FUNCTION usdtpay.webhook_rotate(
+    p_webhook bigint, p_overlap interval DEFAULT '24 hours', p_idempotency_key text DEFAULT NULL
+) RETURNS text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     v_hook usdtpay.webhook := usdtpay_internal.webhook_own(p_webhook);
+    v_request jsonb := jsonb_build_object('call', 'webhook_rotate', 'webhook', p_webhook, 'overlap', p_overlap);
+    v_call usdtpay_internal.webhook_call;
+    v_secret text;
+    v_no integer;
 BEGIN
     IF p_overlap IS NULL OR p_overlap < interval '0' OR p_overlap > interval '30 days' THEN
         RAISE EXCEPTION USING ERRCODE = 'UP000', MESSAGE = 'overlap is out of range',
             DETAIL = format('p_overlap is %s.', coalesce(p_overlap::text, 'null')), HINT = 'Pass 0 to 30 days.';
+    END IF;
+    v_call := usdtpay_internal.webhook_call_known(v_hook.party_id, p_idempotency_key, v_request);
+    IF v_call.key IS NOT NULL THEN
+        RETURN usdtpay_internal.webhook_call_secret(v_call);
     END IF;
     -- Two secrets at most: one that was already on its way out goes now.
     DELETE FROM usdtpay_internal.webhook_secret AS s
      WHERE s.party_id = v_hook.party_id AND s.webhook_id = v_hook.webhook_id AND s.expires_at IS NOT NULL;
     UPDATE usdtpay_internal.webhook_secret AS s SET expires_at = now() + p_overlap
      WHERE s.party_id = v_hook.party_id AND s.webhook_id = v_hook.webhook_id;
-    RETURN usdtpay_internal.webhook_secret_add(v_hook.party_id, v_hook.webhook_id);
+    v_secret := usdtpay_internal.webhook_secret_add(v_hook.party_id, v_hook.webhook_id);
+    SELECT max(s.secret_no) INTO v_no FROM usdtpay_internal.webhook_secret AS s
+     WHERE s.party_id = v_hook.party_id AND s.webhook_id = v_hook.webhook_id;
+    PERFORM usdtpay_internal.webhook_call_keep(v_hook.party_id, p_idempotency_key, v_request, v_no, p_webhook, v_no);
+    RETURN v_secret;
 END
 $$;
-COMMENT ON FUNCTION usdtpay.webhook_rotate(bigint, interval) IS
-'Makes a new secret and returns it, this once. For the overlap (0 to 30 days) deliveries carry both signatures, so the receiver can change over at leisure; a third secret ends the first at once. Errors UP200, UP000. Example: SELECT usdtpay.webhook_rotate(7, ''1 hour'').';
+COMMENT ON FUNCTION usdtpay.webhook_rotate(bigint, interval, text) IS
+'Makes a new secret and returns it, this once. For the overlap (0 to 30 days) deliveries carry both signatures, so the receiver can change over at leisure; a third secret ends the first at once. p_idempotency_key: the same call with the same key does not rotate again; it returns the same secret for 24 hours while that is in use, then UP201. Errors UP200, UP000, UP201, UP202 (key of another call). Example: SELECT usdtpay.webhook_rotate(7, ''1 hour'').';
 
-CREATE OR REPLACE FUNCTION usdtpay.webhook_test(p_webhook bigint) RETURNS bigint
+CREATE OR REPLACE FUNCTION usdtpay.webhook_test(p_webhook bigint, p_idempotency_key text DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     v_hook usdtpay.webhook := usdtpay_internal.webhook_own(p_webhook);
+    v_request jsonb := jsonb_build_object('call', 'webhook_test', 'webhook', p_webhook);
+    v_call usdtpay_internal.webhook_call;
+    v_event bigint;
 BEGIN
+    v_call := usdtpay_internal.webhook_call_known(v_hook.party_id, p_idempotency_key, v_request);
+    IF v_call.key IS NOT NULL THEN
+        RETURN v_call.result;
+    END IF;
     IF v_hook.state = 'disabled' THEN
         RAISE EXCEPTION USING ERRCODE = 'UP201', MESSAGE = 'webhook is disabled',
             DETAIL = format('Reason: %s.', v_hook.reason), HINT = 'Call usdtpay.webhook_enable first.';
     END IF;
-    RETURN usdtpay_internal.webhook_event(v_hook, 'endpoint.test');
+    v_event := usdtpay_internal.webhook_event(v_hook, 'endpoint.test');
+    PERFORM usdtpay_internal.webhook_call_keep(v_hook.party_id, p_idempotency_key, v_request, v_event, p_webhook);
+    RETURN v_event;
 END
 $$;
-COMMENT ON FUNCTION usdtpay.webhook_test(bigint) IS
-'Sends an endpoint.test event to this webhook only, whatever its filter, and returns the event id. Errors UP200, UP201 (disabled). Example: SELECT usdtpay.webhook_test(7).';
+COMMENT ON FUNCTION usdtpay.webhook_test(bigint, text) IS
+'Sends an endpoint.test event to this webhook only, whatever its filter, and returns the event id. p_idempotency_key: the same call with the same key sends nothing more and returns the first id. Errors UP200, UP201 (disabled), UP000, UP202 (key of another call). Example: SELECT usdtpay.webhook_test(7).';
 
-CREATE OR REPLACE FUNCTION usdtpay.webhook_replay(p_webhook bigint, p_from bigint, p_to bigint DEFAULT NULL)
+CREATE OR REPLACE FUNCTION usdtpay.webhook_replay(
+    p_webhook bigint, p_from bigint, p_to bigint DEFAULT NULL, p_idempotency_key text DEFAULT NULL
+)
 RETURNS integer
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -262,9 +365,15 @@ DECLARE
     -- No lock: the courier locks deliveries before webhooks, this would be the other way round.
     v_hook usdtpay.webhook := usdtpay_internal.webhook_own(p_webhook, false);
     v_to bigint := coalesce(p_to, p_from);
+    v_request jsonb := jsonb_build_object('call', 'webhook_replay', 'webhook', p_webhook, 'from', p_from, 'to', v_to);
+    v_call usdtpay_internal.webhook_call;
     v_event bigint[];
     v_count integer;
 BEGIN
+    v_call := usdtpay_internal.webhook_call_known(v_hook.party_id, p_idempotency_key, v_request);
+    IF v_call.key IS NOT NULL THEN
+        RETURN v_call.result;
+    END IF;
     IF v_hook.state = 'disabled' THEN
         RAISE EXCEPTION USING ERRCODE = 'UP201', MESSAGE = 'webhook is disabled',
             DETAIL = format('Reason: %s.', v_hook.reason), HINT = 'Call usdtpay.webhook_enable first.';
@@ -302,12 +411,13 @@ BEGIN
        SET state = 'queued', attempts = 0, created_at = now(), next_at = now(), done_at = NULL
      WHERE d.state IN ('delivered', 'dead', 'retrying');
     GET DIAGNOSTICS v_count = ROW_COUNT;
+    PERFORM usdtpay_internal.webhook_call_keep(v_hook.party_id, p_idempotency_key, v_request, v_count, p_webhook);
     PERFORM usdtpay_internal.courier_wake();
     RETURN v_count;
 END
 $$;
-COMMENT ON FUNCTION usdtpay.webhook_replay(bigint, bigint, bigint) IS
-'Queues one event (p_to NULL) or a range of at most 10000 for the webhook again, with the same webhook-id; also events it never got because it was disabled or did not exist. What is queued or being sent already is left alone. Returns the number queued. Errors UP200, UP201 (disabled), UP000. Example: SELECT usdtpay.webhook_replay(7, 1200, 1299).';
+COMMENT ON FUNCTION usdtpay.webhook_replay(bigint, bigint, bigint, text) IS
+'Queues one event (p_to NULL) or a range of at most 10000 for the webhook again, with the same webhook-id; also events it never got because it was disabled or did not exist. What is queued or being sent already is left alone. Returns the number queued. p_idempotency_key: the same call with the same key queues nothing more and returns the first number; without one a repeated call sends again what was delivered meanwhile. Errors UP200, UP201 (disabled), UP000, UP202 (key of another call). Example: SELECT usdtpay.webhook_replay(7, 1200, 1299).';
 
 CREATE OR REPLACE FUNCTION usdtpay.webhook_purge(p_keep interval DEFAULT '30 days', p_limit integer DEFAULT 10000)
 RETURNS integer
@@ -349,11 +459,16 @@ BEGIN
     GET DIAGNOSTICS v_count = ROW_COUNT;
     v_total := v_total + v_count;
     DELETE FROM usdtpay_internal.webhook_secret AS s WHERE s.expires_at < v_before;
+    -- However short p_keep is: a retry may come days later.
+    DELETE FROM usdtpay_internal.webhook_call AS c
+     WHERE (c.party_id, c.key) IN (
+         SELECT o.party_id, o.key FROM usdtpay_internal.webhook_call AS o
+          WHERE o.called_at < least(v_before, now() - interval '7 days') ORDER BY o.called_at LIMIT p_limit);
     RETURN v_total;
 END
 $$;
 COMMENT ON FUNCTION usdtpay.webhook_purge(interval, integer) IS
-'Drops attempts and finished deliveries older than p_keep, open deliveries of webhooks removed or disabled that long, and expired secrets; at most p_limit rows of each kind per call. Returns the number of attempts and deliveries dropped; call again while it is large. A job does it daily. Error UP000. Example: SELECT usdtpay.webhook_purge(''90 days'').';
+'Drops attempts and finished deliveries older than p_keep, open deliveries of webhooks removed or disabled that long, expired secrets, and idempotency keys older than both p_keep and seven days; at most p_limit rows of each kind per call. Returns the number of attempts and deliveries dropped; call again while it is large. A job does it daily. Error UP000. Example: SELECT usdtpay.webhook_purge(''90 days'').';
 
 CREATE OR REPLACE VIEW usdtpay.webhook_status WITH (security_barrier) AS
 SELECT

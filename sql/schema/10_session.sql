@@ -34,6 +34,12 @@ AS 'MODULE_PATHNAME', 'usdtpay_session_role';
 COMMENT ON FUNCTION usdtpay_internal.session_role() IS
 'The outer role: what SET ROLE chose, else the login; unchanged inside SECURITY DEFINER functions. While an on_paid hook runs it is the hook''s role.';
 
+CREATE FUNCTION usdtpay_internal.turn_take(p_what text, p_id bigint, p_wait boolean DEFAULT true) RETURNS boolean
+LANGUAGE c VOLATILE STRICT
+AS 'MODULE_PATHNAME', 'usdtpay_turn_take';
+COMMENT ON FUNCTION usdtpay_internal.turn_take(text, bigint, boolean) IS
+'Waits for, or with p_wait false asks for, the turn at something that has no row to lock; it is held until the transaction ends. Unlike an advisory lock nobody else can take it.';
+
 CREATE FUNCTION usdtpay_internal.append_only() RETURNS trigger
 LANGUAGE c
 AS 'MODULE_PATHNAME', 'usdtpay_append_only';

@@ -43,7 +43,7 @@ COMMENT ON COLUMN usdtpay.party.code IS 'Short stable name used in calls';
 COMMENT ON COLUMN usdtpay.party.name IS 'Name for people';
 COMMENT ON COLUMN usdtpay.party.kind IS 'platform, merchant, acceptor or trader';
 COMMENT ON COLUMN usdtpay.party.created_at IS 'When it was created';
-COMMENT ON COLUMN usdtpay.party.closed_at IS 'When it stopped taking new business; money keeps being watched';
+COMMENT ON COLUMN usdtpay.party.closed_at IS 'Since when it takes no new business (party_close); money keeps being watched, credited and announced';
 INSERT INTO usdtpay.party (party_id, code, name, kind) VALUES (1, 'platform', 'The platform', 'platform');
 SELECT pg_catalog.pg_extension_config_dump('usdtpay.party', 'WHERE party_id <> 1');
 SELECT pg_catalog.pg_extension_config_dump(pg_catalog.pg_get_serial_sequence('usdtpay.party', 'party_id')::regclass, '');
@@ -130,6 +130,9 @@ CREATE POLICY merchant_tenant ON usdtpay.merchant FOR SELECT
 USING (party_id BETWEEN usdtpay_internal.visible_from() AND usdtpay_internal.visible_to());
 
 CREATE TRIGGER merchant_settings_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON usdtpay.merchant
+FOR EACH STATEMENT EXECUTE FUNCTION usdtpay_internal.settings_changed();
+
+CREATE TRIGGER party_settings_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON usdtpay.party
 FOR EACH STATEMENT EXECUTE FUNCTION usdtpay_internal.settings_changed();
 
 CREATE TRIGGER party_login_settings_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON usdtpay.party_login

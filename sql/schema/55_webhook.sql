@@ -59,6 +59,28 @@ COMMENT ON COLUMN usdtpay_internal.webhook_secret.created_at IS 'When it was mad
 COMMENT ON COLUMN usdtpay_internal.webhook_secret.expires_at IS 'When it stops signing; NULL for the current one';
 SELECT pg_catalog.pg_extension_config_dump('usdtpay_internal.webhook_secret', '');
 
+CREATE TABLE usdtpay_internal.webhook_call (
+    party_id bigint NOT NULL,
+    key text COLLATE "C" NOT NULL,
+    request jsonb NOT NULL,
+    result bigint NOT NULL,
+    webhook_id bigint NOT NULL,
+    secret_no integer,
+    called_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    CONSTRAINT webhook_call_pkey PRIMARY KEY (party_id, key)
+);
+COMMENT ON TABLE usdtpay_internal.webhook_call IS
+'Calls about webhooks that came with an idempotency key, so that a repeated one gets the first answer; webhook_purge drops old ones. Holds no secret: secret_no names the row in webhook_secret.';
+COMMENT ON COLUMN usdtpay_internal.webhook_call.party_id IS 'Owner';
+COMMENT ON COLUMN usdtpay_internal.webhook_call.key IS 'The caller''s key';
+COMMENT ON COLUMN usdtpay_internal.webhook_call.request IS 'Function and parameters, to tell a repetition from a mistake';
+COMMENT ON COLUMN usdtpay_internal.webhook_call.result IS 'What the call returned: webhook, secret''s number, event or count';
+COMMENT ON COLUMN usdtpay_internal.webhook_call.webhook_id IS 'Webhook it was about';
+COMMENT ON COLUMN usdtpay_internal.webhook_call.secret_no IS 'Secret the call made; NULL when it made none';
+COMMENT ON COLUMN usdtpay_internal.webhook_call.called_at IS 'When it was called first';
+CREATE INDEX webhook_call_purge_idx ON usdtpay_internal.webhook_call (called_at);
+SELECT pg_catalog.pg_extension_config_dump('usdtpay_internal.webhook_call', '');
+
 CREATE TABLE usdtpay_internal.delivery (
     party_id bigint NOT NULL,
     webhook_id bigint NOT NULL,

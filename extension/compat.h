@@ -25,6 +25,13 @@
 	index_beginscan((heap), (index), (snapshot), (nkeys), 0)
 #endif
 
+/* From 17 on an index may keep pins between inserts until it is told that they are over. */
+#if PG_VERSION_NUM >= 170000
+#define up_index_insert_end(index, info) index_insert_cleanup((index), (info))
+#else
+#define up_index_insert_end(index, info) ((void) 0)
+#endif
+
 /* What table_tuple_update reports about indexes became a three-way enum in 16, and
  * ExecInsertIndexTuples grew a flag. */
 #if PG_VERSION_NUM >= 160000

@@ -267,16 +267,6 @@ ledger_accounts_lock(LedgerBatch *batch)
 	ExecDropSingleTupleTableSlot(seen);
 }
 
-/* Forgets locks and updates that were rolled back. */
-void
-ledger_accounts_disown(LedgerBatch *batch)
-{
-	int i;
-
-	for (i = 0; i < batch->naccounts; i++)
-		batch->accounts[i].owned = false;
-}
-
 /* Fills the slot with the account's row as it shall be. */
 static void
 account_fill(TupleTableSlot *slot, const LedgerAccount *account)

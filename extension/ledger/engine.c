@@ -94,6 +94,20 @@ engine_post_guessed(LedgerBatch *batch)
 	return true;
 }
 
+/* Forgets what the rolled back guess left in memory: locks and updates of accounts, and what indexes
+ * keep between inserts, whose pins are gone. */
+static void
+engine_forget(LedgerBatch *batch)
+{
+	ResultRelInfo *result = batch->posting.result;
+	int i;
+
+	for (i = 0; i < batch->naccounts; i++)
+		batch->accounts[i].owned = false;
+	for (i = 0; i < result->ri_NumIndices; i++)
+		result->ri_IndexRelationInfo[i]->ii_AmCache = NULL;
+}
+
 /* Drops an error of our own: the long way finds it again, or finds it unfounded.  Any other goes
  * on. */
 static void
@@ -149,7 +163,7 @@ engine_guess(LedgerBatch *batch)
 	batch->guess = false;
 	if (!posted)
 	{
-		ledger_accounts_disown(batch);
+		engine_forget(batch);
 		ledger_snapshot_renew(batch);
 	}
 	return posted;

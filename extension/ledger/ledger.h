@@ -175,7 +175,6 @@ extern void ledger_snapshot_renew(LedgerBatch *batch);
 extern void ledger_accounts_collect(LedgerBatch *batch);
 extern void ledger_accounts_read(LedgerBatch *batch);
 extern void ledger_accounts_lock(LedgerBatch *batch);
-extern void ledger_accounts_disown(LedgerBatch *batch);
 extern bool ledger_accounts_store(LedgerBatch *batch);
 
 /* rules.c */

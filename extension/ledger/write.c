@@ -316,6 +316,7 @@ write_indexes(WriteJob *job)
 			write_unique_index(job, index, info);
 		else
 			write_other_index(job, index, info);
+		up_index_insert_end(index, info);
 	}
 }
 

@@ -79,7 +79,10 @@ BEGIN
         -- what row-level security, views and invoker functions need on the way
         PERFORM usdtpay_internal.grant_functions(
             v_role, 'usdtpay_internal',
-            ARRAY['visible_from', 'visible_to', 'session_has_role', 'session_role', 'party_acting', 'units6', 'amount_units', 'require_operator']
+            ARRAY[
+                'visible_from', 'visible_to', 'session_has_role', 'session_role', 'party_acting', 'units6', 'amount_units',
+                'require_operator', 'endpoint_label'
+            ]
         );
     END LOOP;
     FOR v_row IN SELECT g.* FROM usdtpay_internal.grant_list() AS g LOOP

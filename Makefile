@@ -42,7 +42,7 @@ help:           ## list the verbs
 setup:          ## install what building, testing and linting need (apt, npm)
 	@tools/setup
 
-demo:           ## watch it work: a private cluster, two real EVM nodes, payments of every kind
+demo:           ## watch it work: a private cluster, EVM and TRON nodes, payments of every kind
 	@tools/setup build test
 	@echo 'building usdtpay into a private world ...'
 	@tools/world demo/run

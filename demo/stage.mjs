@@ -1,31 +1,37 @@
 // SPDX-License-Identifier: PostgreSQL
 //
-// What every chapter stands on: sessions of the people involved, the two chains, the merchant's
-// event feed as a running story, and waiting for things to become true.
+// What every chapter stands on: sessions of the people involved, the three chains, the merchants'
+// event feeds as a running story, and waiting for things to become true.
 import assert from 'node:assert/strict'
 import { Chain } from '../test/chain/chain.mjs'
 import { Psql, sql } from './psql.mjs'
+import { TronChain } from './tron.mjs'
 import { bold, breathe, dim, live, pause } from './ui.mjs'
 
 const PATIENCE_MS = 20_000
 const POLL_MS = 40
 const FINAL_BEHIND = 2 // anvil calls the block two below the head finalized
+// TRON: a block is solid when 18 more stand on it, by 19 different witnesses in all
+const SOLIDIFYING = [9, 8, 1]
 
 export class Stage {
-  constructor({ database, devUrl, sideUrl, receiver }) {
+  constructor({ database, devUrl, sideUrl, tronUrl, receiver }) {
     this.database = database
     this.receiver = receiver
     this.sessions = []
     this.root = this.session('postgres')
-    this.networks = { dev: new Chain(devUrl), side: new Chain(sideUrl) }
+    this.networks = {
+      dev: new Chain(devUrl), side: new Chain(sideUrl), trondev: new TronChain(tronUrl)
+    }
     this.started = {}
     this.tokens = {}
     this.orders = {}
-    this.lastEvent = 0
+    this.readers = []
   }
 
   get dev() { return this.networks.dev }
   get side() { return this.networks.side }
+  get tron() { return this.networks.trondev }
 
   session(user) {
     const session = new Psql(user, this.database)
@@ -68,8 +74,24 @@ export class Stage {
     }
   }
 
-  scanned(network, head) {
-    const final = head - FINAL_BEHIND
+  // Mines TRON blocks until the one that was mined last is solid, and shows how far that is.
+  async solidify() {
+    const wanted = await this.tron.head()
+    for (const blocks of SOLIDIFYING) {
+      const head = await this.tron.mine(blocks)
+      await this.scanned('trondev', head)
+      const solid = await this.ops.value(sql`
+        SELECT final_number FROM usdtpay.network_status WHERE code = 'trondev'`)
+      assert.equal(solid >= wanted, blocks === 1, 'solid with the last block and not before')
+      live(`trondev block ${head}`, dim(`${blocks} more; solid up to ${solid}`
+        + (solid < wanted ? `, the payment is in ${wanted}` : '')))
+      await this.story(head, 'trondev')
+      await breathe()
+    }
+  }
+
+  async scanned(network, head) {
+    const final = await this.networks[network].final?.() ?? head - FINAL_BEHIND
     const credited = final > this.started[network] ? `final_number >= ${final}` : 'true'
     return this.until(`the scanner to reach block ${head} of ${network}`, () => this.ops.value(
       sql`SELECT tip_number >= ${head} AND ` + credited
@@ -78,15 +100,33 @@ export class Stage {
 
   // ------------------------------------------------------------------------------ the story
 
-  // Tells the merchant's new events; returns how many.
+  // From now on a merchant's events are part of the story.
+  follow(session) {
+    this.readers.push({ session, last: 0, told: 0 })
+  }
+
+  // Tells the merchants' new events; returns how many.
   async story(head, network) {
-    const events = await this.shop.rows(
-      sql`SELECT * FROM usdtpay.events(${this.lastEvent}, 100)`)
-    for (const event of events) {
-      this.lastEvent = event.event_id
-      live(head === undefined ? 'now' : `${network} block ${head}`, telling(event))
+    let count = 0
+    for (const reader of this.readers) {
+      for (const event of await this.fresh(reader)) {
+        reader.last = event.event_id
+        reader.told++
+        count++
+        live(head === undefined ? 'now' : `${network} block ${head}`, telling(event))
+      }
     }
-    return events.length
+    return count
+  }
+
+  // What a merchant's feed has that was not told yet.  It shows an event a moment after the commit,
+  // when no older one can follow.
+  fresh({ session, last, told }) {
+    return this.until('the feed to show every event', async () => {
+      const written = await session.value('SELECT count(*) FROM usdtpay.event')
+      const events = await session.rows(sql`SELECT * FROM usdtpay.events(${last}, 100)`)
+      return told + events.length >= written && events
+    })
   }
 
   // ----------------------------------------------------------------------------- the merchant

@@ -6,10 +6,11 @@ import { createHash } from 'node:crypto'
 import { sql } from '../psql.mjs'
 import { code, ok, say, table } from '../ui.mjs'
 
-// What came in: 25, 40, 12.5, 18 and 60 on dev, 30 on side, Anna's 200 and 50; the fee is 0.5 %.
+// What came in: orders of 25, 40, 12.5, 18 and 60 on dev, 30 on side, 44 on trondev and 44 on dev,
+// 20 on trondev and 30 on dev; Anna's 200 on dev and 50 on side.  The fee is 0.5 %.
 const EXPECTED = {
-  available: '184.5725', 'available anna': '248.75', 'custody:dev': '-355.5',
-  'custody:side': '-80', fee: '2.1775', pending: '0', suspense: '0'
+  available: '321.8825', 'available anna': '248.75', 'custody:dev': '-429.5',
+  'custody:side': '-80', 'custody:trondev': '-64', fee: '2.8675', pending: '0', suspense: '0'
 }
 
 const micro = text => BigInt(Math.round(Number(text) * 1e6))
@@ -22,7 +23,7 @@ export async function books(stage) {
   table(balances)
   assert.deepEqual(Object.fromEntries(balances.map(row =>
     [`${row.account} ${row.customer}`.trim(), row.balance])), EXPECTED)
-  for (const network of ['dev', 'side']) await againstChain(stage, network)
+  for (const network of Object.keys(stage.networks)) await againstChain(stage, network)
   say('And the ledger balances by construction:')
   const trial = await stage.ops.rows(`
     SELECT p.code AS party, t.asset, t.accounts, trim_scale(t.debits)::text AS debits,
@@ -34,8 +35,9 @@ export async function books(stage) {
 
 // Asks the token contract what our addresses hold, and compares that with the custody account.
 async function againstChain(stage, network) {
-  const addresses = await stage.root.rows(
-    'SELECT usdtpay.address_text(family, raw) AS text FROM usdtpay.address WHERE custodial')
+  const addresses = await stage.root.rows(sql`
+    SELECT usdtpay.address_text(family, raw) AS text FROM usdtpay.address
+    WHERE custodial AND family = ${stage.networks[network].family ?? 'evm'}`)
   let held = 0n
   for (const { text } of addresses) {
     held += micro(await stage.networks[network].balance(stage.tokens[network], text))

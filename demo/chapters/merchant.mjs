@@ -23,6 +23,7 @@ export async function onboarding(stage) {
   await stage.ops.run(ONBOARD)
   await stage.root.run(HOOK)
   stage.shop = stage.session('shop_app')
+  stage.follow(stage.shop)
 
   const url = `${stage.receiver}/usdtpay`
   code(`SELECT * FROM usdtpay.webhook_add('${url}');

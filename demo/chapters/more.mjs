@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict'
 import { sql } from '../psql.mjs'
 import { code, live, ok, say } from '../ui.mjs'
-import { newAccount } from './setup.mjs'
+import { addressOf, newAccounts } from './setup.mjs'
 
 export async function topUp(stage) {
   code(`SELECT usdtpay.deposit_address('anna', 'dev');`)
@@ -20,18 +20,26 @@ export async function topUp(stage) {
 }
 
 export async function ownKeys(stage) {
-  const account = newAccount()
+  const accounts = newAccounts()
   await stage.root.run('CREATE ROLE atelier_app LOGIN IN ROLE usdtpay_merchant')
   await stage.ops.run(`
     SELECT usdtpay.merchant_create('atelier', 'The atelier');
     SELECT usdtpay.party_login_grant('atelier', 'atelier_app')`)
   const atelier = stage.session('atelier_app')
-  code(`SELECT usdtpay.wallet_add('own', 'xpub', 'evm', '${account.extendedKey.slice(0, 20)}…');`)
-  await atelier.run(sql`SELECT usdtpay.wallet_add('own', 'xpub', 'evm', ${account.extendedKey})`)
+  stage.follow(atelier)
+  for (const family of ['evm', 'tron']) {
+    const xpub = accounts[family].extendedKey
+    const brief = `${xpub.slice(0, 16)}…`
+    code(`SELECT usdtpay.wallet_add('own ${family}', 'xpub', '${family}', '${brief}');`)
+    await atelier.run(sql`
+      SELECT usdtpay.wallet_add(${`own ${family}`}, 'xpub', ${family}, ${xpub})`)
+  }
   const order = await atelier.row(`SELECT * FROM usdtpay.order_create('vase-1', 75)`)
-  assert.equal(order.evm_address, account.derivePath('0/0').address)
-  say(`The atelier brought an xpub of its own: its payers pay straight to addresses whose keys only
-    the atelier has. The platform watches, matches and tells; it never holds this money.`)
+  assert.equal(order.evm_address, addressOf(accounts, 'evm', 0))
+  assert.equal(order.tron_address, addressOf(accounts, 'tron', 0))
+  say(`The atelier brought xpubs of its own, for EVM networks and for TRON: its payers pay straight
+    to addresses whose keys only the atelier has. The platform watches, matches and tells; it never
+    holds this money.`)
   await stage.pay(order.evm_address, '75')
   live('payer', `sends 75 USDT to ${order.evm_address}`)
   await stage.mine(3)

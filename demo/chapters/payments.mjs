@@ -31,11 +31,12 @@ export async function exact(stage) {
   assert.equal(await stage.shop.value(sql`
     SELECT count(*) FROM tea.parcel WHERE order_id = ${order.order_id}`), 1)
   ok('paid, and tea.parcel has its row, written in the same transaction')
-  await showJournals(stage, order.order_id)
+  stage.journal = await showJournals(stage, order.order_id, 'dev', ['25', '0.125'])
   await showWebhook(stage, order.order_id)
 }
 
-async function showJournals(stage, order) {
+// Shows what an order paid with one deposit left in the ledger; returns the first journal's id.
+export async function showJournals(stage, order, network, [amount, fee]) {
   say('Two journals, one for the deposit and one for the settlement; every posting has two legs:')
   const lines = await stage.shop.rows(sql`
     SELECT e.journal_id AS journal, e.kind, e.name AS account,
@@ -48,15 +49,15 @@ async function showJournals(stage, order) {
     ORDER BY e.posting_id, e.side DESC`)
   table(lines)
   assert.deepEqual(lines.map(line => [line.account, line.debit ?? '', line.credit ?? '']), [
-    ['custody:dev', '25', ''], ['pending', '', '25'],
-    ['pending', '25', ''], ['available', '', '25'],
-    ['available', '0.125', ''], ['fee', '', '0.125']
+    [`custody:${network}`, amount, ''], ['pending', '', amount],
+    ['pending', amount, ''], ['available', '', amount],
+    ['available', fee, ''], ['fee', '', fee]
   ])
-  stage.journal = lines[0].journal
+  return lines[0].journal
 }
 
 // Shows the webhook of a paid order as the merchant's server got it.
-async function showWebhook(stage, order) {
+export async function showWebhook(stage, order) {
   const got = await stage.until('the webhook of the paid order', async () =>
     (await stage.received()).find(request => request.type === 'order.paid'
       && JSON.parse(request.body).data.id === order))
@@ -118,11 +119,12 @@ export async function late(stage) {
   await pause(2200)
   await stage.mine(1)
   await stage.mine(1, 'side')
+  await stage.mine(1, 'trondev')
   code('SELECT usdtpay.order_expire();            -- pg_cron does this every minute')
   await stage.ops.run('SELECT usdtpay.order_expire()')
   await stage.story()
   await stage.expectOrder(order.order_id, { state: 'expired', flags: [] })
-  ok('expired, by the chains\' clocks: both were scanned past its time and held no payment')
+  ok('expired, by the chains\' clocks: all three were scanned past its time without a payment')
   await stage.pay(order.evm_address, '18')
   live('payer', 'sends 18 USDT, too late')
   await stage.mine(3)

@@ -65,7 +65,10 @@ BEGIN
     RETURN QUERY SELECT
         'workers', CASE WHEN v_missing IS NULL THEN 'ok' ELSE 'fail' END,
         coalesce('not running: ' || v_missing, 'launcher, keeper, courier and every scanner run'),
-        format('Name "%s" in usdtpay.databases and look into the server''s log; a worker that failed is started again within a minute, one without room waits until max_worker_processes is raised.', current_database());
+        format(
+            'Name "%s" in usdtpay.databases and look into the server''s log; a worker that failed is started again within a minute, '
+            'one without room once max_worker_processes is raised.', current_database()
+        );
 END;
 $$;
 COMMENT ON FUNCTION usdtpay_internal.health_server() IS 'Chapter of health(): preloading, versions, roles, durability, workers.';

@@ -47,6 +47,7 @@ is($status, 0, 'the demo ends well');
 like($out, qr/Everything was as it should be/, 'and says so');
 unlike($out, qr/\e\[/, 'without colours when nobody is at a terminal');
 like($out, qr/order \d+ confirming → pending/, 'a reorganisation took a payment away');
+like($out, qr/trondev block \d+ · order \d+ confirming → paid/, 'an order was paid on TRON');
 is_deeply([traces()], [], 'its files are gone');
 
 for my $signal ('INT', 'TERM')
@@ -54,7 +55,7 @@ for my $signal ('INT', 'TERM')
 	my @helpers;
 	($status) = demo(qr/order 1 confirming/, $signal, \@helpers);
 	is($status >> 8, $signal eq 'INT' ? 130 : 143, "$signal ends it at once");
-	is(scalar @helpers, 3, 'it had started its helpers');
+	is(scalar @helpers, 4, 'it had started its helpers');
 	is_deeply([grep { kill 0, $_ } @helpers], [], 'they have ended');
 	is_deeply([traces()], [], 'and the files are gone');
 }

@@ -30,7 +30,7 @@ BEGIN
         WHERE NOT EXISTS (
             SELECT FROM usdtpay.deposit AS x
             WHERE x.tx_hash = r.tx_hash AND x.network_id = p_net.network_id AND x.token_id = r.token_id
-            AND x.ordinal = r.ordinal AND x.party_id <> r.party_id AND x.state <> 'orphaned'
+            AND x.ordinal = r.ordinal AND x.party_id <> r.party_id AND x.state <> 'orphaned' AND x.assigned_from IS NULL
         )
         ORDER BY r.number, r.log_index
         ON CONFLICT ON CONSTRAINT deposit_transfer_key DO UPDATE SET
@@ -323,32 +323,99 @@ AS $$
 $$;
 COMMENT ON FUNCTION usdtpay_internal.deposit_json(usdtpay.deposit) IS 'A deposit as events and order payloads show it; amounts are decimal strings.';
 
-CREATE OR REPLACE FUNCTION usdtpay.deposit_assign(p_key text, p_deposit bigint, p_order bigint, p_reason text, p_party text DEFAULT NULL)
-RETURNS bigint
+CREATE OR REPLACE FUNCTION usdtpay_internal.deposit_give(
+    p_deposit usdtpay.deposit, p_to bigint, p_order bigint, p_resolution bigint
+) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_new usdtpay.deposit := p_deposit;
+BEGIN
+    v_new.party_id := p_to;
+    v_new.deposit_id := nextval('usdtpay_internal.deposit_seq');
+    v_new.assigned_from := p_deposit.deposit_id;
+    v_new.route := 'matched';
+    v_new.order_id := p_order;
+    v_new.event_seq := 1;
+    v_new.final_at := now();
+    SELECT b.journal_id INTO v_new.journal_id
+    FROM usdtpay.ledger_post_batch(
+        ARRAY[p_deposit.party_id, p_to], ARRAY['resolution:' || p_resolution, 'deposit:' || v_new.deposit_id],
+        ARRAY[
+            usdtpay.account_open(p_deposit.party_id, 'USDT', CASE p_deposit.route WHEN 'held' THEN 'held' ELSE 'suspense' END),
+            usdtpay.account_open(p_to, 'USDT', 'clearing')
+        ],
+        ARRAY[
+            usdtpay.account_open(p_deposit.party_id, 'USDT', 'clearing'),
+            usdtpay.account_open(p_to, 'USDT', CASE WHEN p_order IS NULL THEN 'available' ELSE 'pending' END)
+        ],
+        ARRAY[p_deposit.amount, p_deposit.amount], ARRAY['clearing', 'clearing']::usdtpay.journal_kind[],
+        ARRAY['deposit:' || p_deposit.deposit_id, 'deposit:' || v_new.deposit_id], true
+    ) AS b WHERE b.ord = 2;
+    INSERT INTO usdtpay.deposit SELECT v_new.*;
+    PERFORM usdtpay_internal.event_insert(
+        ARRAY[p_to], ARRAY['deposit'], ARRAY[v_new.deposit_id], ARRAY[1], ARRAY['deposit.resolved'],
+        ARRAY[usdtpay_internal.deposit_json(v_new)::text]
+    );
+END;
+$$;
+COMMENT ON FUNCTION usdtpay_internal.deposit_give(usdtpay.deposit, bigint, bigint, bigint) IS
+'Gives a deposit of the platform to another party: one journal each, through clearing, and a deposit row of the party''s own that its order counts.';
+
+CREATE OR REPLACE FUNCTION usdtpay_internal.deposit_receiver(p_party bigint, p_to text) RETURNS bigint
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_to bigint := p_party;
+BEGIN
+    IF p_to IS NOT NULL THEN
+        v_to := usdtpay_internal.party_acting(p_to);
+    END IF;
+    IF v_to <> p_party AND (p_party <> 1 OR NOT EXISTS (SELECT FROM usdtpay.merchant AS m WHERE m.party_id = v_to)) THEN
+        RAISE EXCEPTION USING ERRCODE = 'UP201',
+            MESSAGE = 'only the platform''s money can be given away, and only to a merchant',
+            DETAIL = format('From party %s to party "%s".', p_party, p_to),
+            HINT = 'Leave p_to out to decide for the party the deposit belongs to.';
+    END IF;
+    RETURN v_to;
+END;
+$$;
+COMMENT ON FUNCTION usdtpay_internal.deposit_receiver(bigint, text) IS
+'The party a decision gives a deposit to: its own, or a merchant when it is the platform''s. Errors: UP101, UP200, UP201.';
+
+CREATE OR REPLACE FUNCTION usdtpay.deposit_assign(
+    p_key text, p_deposit bigint, p_order bigint, p_reason text, p_party text DEFAULT NULL, p_to text DEFAULT NULL
+) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    v_action text := CASE WHEN p_order IS NULL THEN 'credit' ELSE 'assign' END;
     v_party bigint;
+    v_to bigint;
     v_deposit usdtpay.deposit;
     v_state usdtpay.order_state;
     v_id bigint;
 BEGIN
     PERFORM usdtpay_internal.require_operator();
     v_party := usdtpay_internal.party_acting(p_party);
-    v_id := usdtpay_internal.resolution_known(v_party, p_key, CASE WHEN p_order IS NULL THEN 'credit' ELSE 'assign' END, p_deposit, p_order);
+    v_to := usdtpay_internal.deposit_receiver(v_party, p_to);
+    v_id := usdtpay_internal.resolution_known(v_party, p_key, v_action, p_deposit, p_order, nullif(v_to, v_party));
     IF v_id IS NOT NULL THEN
         RETURN v_id;
     END IF;
-    PERFORM usdtpay_internal.money_lock(ARRAY[v_party]);
+    PERFORM usdtpay_internal.money_lock(ARRAY[v_party, v_to]);
     SELECT d.* INTO v_deposit FROM usdtpay.deposit AS d
     WHERE d.party_id = v_party AND d.deposit_id = p_deposit FOR NO KEY UPDATE;
     IF v_deposit.deposit_id IS NULL OR p_order IS NOT NULL AND NOT EXISTS (
-        SELECT FROM usdtpay.payment_order AS o WHERE o.party_id = v_party AND o.order_id = p_order
+        SELECT FROM usdtpay.payment_order AS o WHERE o.party_id = v_to AND o.order_id = p_order
     ) THEN
         RAISE EXCEPTION USING ERRCODE = 'UP200',
-            MESSAGE = 'no such deposit or order', DETAIL = format('Deposit %s, order %s, party %s.', p_deposit, p_order, v_party),
-            HINT = 'Name the party the deposit belongs to with p_party.';
+            MESSAGE = 'no such deposit or order',
+            DETAIL = format('Deposit %s of party %s, order %s of party %s.', p_deposit, v_party, p_order, v_to),
+            HINT = 'Name the party the deposit belongs to with p_party, and the merchant the platform''s money is for with p_to.';
     END IF;
     IF v_deposit.state <> 'final' OR v_deposit.route = 'matched' OR v_deposit.journal_id IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'UP201',
@@ -357,8 +424,8 @@ BEGIN
             HINT = 'Wait until it is final; deposits of watched-only tokens are never credited.';
     END IF;
     IF p_order IS NOT NULL THEN
-        PERFORM usdtpay_internal.order_lock(ROW(ARRAY[v_party], ARRAY[p_order])::usdtpay_internal.pairs);
-        SELECT o.state INTO v_state FROM usdtpay.payment_order AS o WHERE o.party_id = v_party AND o.order_id = p_order;
+        PERFORM usdtpay_internal.order_lock(ROW(ARRAY[v_to], ARRAY[p_order])::usdtpay_internal.pairs);
+        SELECT o.state INTO v_state FROM usdtpay.payment_order AS o WHERE o.party_id = v_to AND o.order_id = p_order;
         IF v_state IN ('draft', 'reversed') THEN
             RAISE EXCEPTION USING ERRCODE = 'UP201',
                 MESSAGE = format('an order that is %s takes no money', v_state), DETAIL = format('Order %s.', p_order),
@@ -366,9 +433,11 @@ BEGIN
         END IF;
     END IF;
     v_id := usdtpay_internal.resolution_add(
-        v_party, p_key, CASE WHEN p_order IS NULL THEN 'credit' ELSE 'assign' END, p_deposit, p_order, v_deposit.amount, p_reason
+        v_party, p_key, v_action, p_deposit, p_order, v_deposit.amount, p_reason, nullif(v_to, v_party)
     );
-    IF v_deposit.custodial THEN
+    IF v_to <> v_party THEN
+        PERFORM usdtpay_internal.deposit_give(v_deposit, v_to, p_order, v_id);
+    ELSIF v_deposit.custodial THEN
         PERFORM usdtpay.ledger_post(
             v_party, 'resolution:' || v_id,
             ARRAY[usdtpay.account_open(v_party, 'USDT', CASE v_deposit.route WHEN 'held' THEN 'held' ELSE 'suspense' END)],
@@ -379,24 +448,25 @@ BEGIN
             ARRAY[v_deposit.amount], 'adjust', 'deposit:' || p_deposit
         );
     END IF;
-    UPDATE usdtpay.deposit AS d SET route = 'matched', order_id = p_order, event_seq = d.event_seq + 1
+    UPDATE usdtpay.deposit AS d SET
+        route = 'matched', order_id = CASE WHEN v_to = v_party THEN p_order END, event_seq = d.event_seq + 1
     WHERE d.party_id = v_party AND d.deposit_id = p_deposit RETURNING d.* INTO v_deposit;
     PERFORM usdtpay_internal.event_insert(
         ARRAY[v_party], ARRAY['deposit'], ARRAY[p_deposit], ARRAY[v_deposit.event_seq], ARRAY['deposit.resolved'],
         ARRAY[usdtpay_internal.deposit_json(v_deposit)::text]
     );
     IF p_order IS NOT NULL THEN
-        UPDATE usdtpay.payment_order AS o SET manual = true WHERE o.party_id = v_party AND o.order_id = p_order;
-        PERFORM usdtpay_internal.order_advance(ARRAY[v_party], ARRAY[p_order]);
+        UPDATE usdtpay.payment_order AS o SET manual = true WHERE o.party_id = v_to AND o.order_id = p_order;
+        PERFORM usdtpay_internal.order_advance(ARRAY[v_to], ARRAY[p_order]);
     END IF;
     RETURN v_id;
 END;
 $$;
-COMMENT ON FUNCTION usdtpay.deposit_assign(text, bigint, bigint, text, text) IS
-'A person''s decision about final money in suspense: pays p_order with it, or with a NULL order credits it to the available balance of the party, or of its customer whose address it reached. p_key is the idempotency key. Returns the resolution_id. Operators only. Errors: UP101, UP200, UP201, UP202.';
+COMMENT ON FUNCTION usdtpay.deposit_assign(text, bigint, bigint, text, text, text) IS
+'A person''s decision about final money in suspense: pays p_order with it, or with a NULL order credits it to the available balance of the party, or of its customer whose address it reached. p_to names the merchant that gets money of the platform (a wrong amount on a shared address, money on an idle pool address): p_order is that merchant''s, one journal of each party goes through clearing, and the merchant gets a deposit row of its own (assigned_from). p_key is the idempotency key. Returns the resolution_id. Operators only. Errors: UP000, UP101, UP200, UP201, UP202.';
 
 CREATE OR REPLACE FUNCTION usdtpay_internal.resolution_known(
-    p_party bigint, p_key text, p_action text, p_deposit bigint, p_order bigint
+    p_party bigint, p_key text, p_action text, p_deposit bigint, p_order bigint, p_to bigint DEFAULT NULL
 ) RETURNS bigint
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -414,7 +484,7 @@ BEGIN
     IF v_old.resolution_id IS NULL THEN
         RETURN NULL;
     END IF;
-    IF v_old.action = p_action AND v_old.deposit_id IS NOT DISTINCT FROM p_deposit AND v_old.order_id IS NOT DISTINCT FROM p_order THEN
+    IF v_old.action = p_action AND (v_old.deposit_id, v_old.order_id, v_old.to_party_id) IS NOT DISTINCT FROM (p_deposit, p_order, p_to) THEN
         RETURN v_old.resolution_id;
     END IF;
     RAISE EXCEPTION USING ERRCODE = 'UP202',
@@ -422,11 +492,12 @@ BEGIN
         HINT = 'Use a new key for a new decision.';
 END;
 $$;
-COMMENT ON FUNCTION usdtpay_internal.resolution_known(bigint, text, text, bigint, bigint) IS
+COMMENT ON FUNCTION usdtpay_internal.resolution_known(bigint, text, text, bigint, bigint, bigint) IS
 'The resolution an idempotency key already stands for, NULL when it is new; one caller per key at a time. Errors: UP000, UP202.';
 
 CREATE OR REPLACE FUNCTION usdtpay_internal.resolution_add(
-    p_party bigint, p_key text, p_action text, p_deposit bigint, p_order bigint, p_amount bigint, p_reason text
+    p_party bigint, p_key text, p_action text, p_deposit bigint, p_order bigint, p_amount bigint, p_reason text,
+    p_to bigint DEFAULT NULL
 ) RETURNS bigint
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -434,15 +505,16 @@ AS $$
 DECLARE
     v_id bigint;
 BEGIN
-    IF coalesce(p_reason, '') = '' THEN
+    IF coalesce(p_reason, '') = '' OR length(p_reason) > 2000 THEN
         RAISE EXCEPTION USING ERRCODE = 'UP000',
-            MESSAGE = 'a decision needs a reason', HINT = 'Say in words why: the record stays for good.';
+            MESSAGE = 'a decision needs a reason', DETAIL = format('It has %s characters.', coalesce(length(p_reason), 0)),
+            HINT = 'Say why in 1 to 2000 characters: the record stays for good.';
     END IF;
-    INSERT INTO usdtpay.resolution (party_id, key, action, deposit_id, order_id, amount, reason, decided_by)
-    VALUES (p_party, p_key, p_action, p_deposit, p_order, p_amount, p_reason, usdtpay_internal.session_role())
+    INSERT INTO usdtpay.resolution (party_id, key, action, deposit_id, order_id, amount, to_party_id, reason, decided_by)
+    VALUES (p_party, p_key, p_action, p_deposit, p_order, p_amount, p_to, p_reason, usdtpay_internal.session_role())
     RETURNING resolution_id INTO v_id;
     RETURN v_id;
 END;
 $$;
-COMMENT ON FUNCTION usdtpay_internal.resolution_add(bigint, text, text, bigint, bigint, bigint, text) IS
-'Records a decision and returns its id. Error: UP000 without a reason.';
+COMMENT ON FUNCTION usdtpay_internal.resolution_add(bigint, text, text, bigint, bigint, bigint, text, bigint) IS
+'Records a decision and returns its id. Error: UP000 without a reason, or with one that is too long.';

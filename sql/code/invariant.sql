@@ -48,7 +48,7 @@ AS $$
     WITH chain AS (
         SELECT d.party_id, CASE WHEN d.custodial THEN 'custody:' ELSE 'self:' END || n.code AS name, sum(d.amount) AS amount
         FROM usdtpay.deposit AS d JOIN usdtpay.network AS n ON n.network_id = d.network_id
-        WHERE d.state = 'final' AND d.asset_id IS NOT NULL AND d.amount > 0 GROUP BY 1, 2
+        WHERE d.state = 'final' AND d.asset_id IS NOT NULL AND d.amount > 0 AND d.assigned_from IS NULL GROUP BY 1, 2
     ), book AS (
         SELECT a.party_id, n.name, (a.debits - a.credits)::numeric AS amount
         FROM usdtpay.account AS a
@@ -129,7 +129,7 @@ AS $$
         SELECT format('deposit %s is %s in a block that is not canonical', d.deposit_id, d.state)
         FROM usdtpay.deposit AS d
         JOIN usdtpay.chain_block AS k ON k.network_id = d.network_id AND k.number = d.block_number AND k.hash = d.block_hash
-        WHERE d.state <> 'orphaned' AND NOT k.canonical
+        WHERE d.state <> 'orphaned' AND NOT k.canonical AND d.assigned_from IS NULL
         LIMIT 5
     ) AS b
 $$;
@@ -164,6 +164,14 @@ BEGIN
     RETURN QUERY SELECT 'I12', 'order amounts are the sums of their deposits', usdtpay_internal.invariant_orders();
     RETURN QUERY SELECT 'I13', 'pending accounts are what is final but not settled', usdtpay_internal.invariant_pending();
     RETURN QUERY SELECT 'I14', 'canonical blocks link without a gap', usdtpay_internal.invariant_chain();
+    RETURN QUERY
+    SELECT 'I15', 'what parties owe one another sums to zero', string_agg(format('asset %s: %s', q.asset_id, q.net), '; ')
+    FROM (
+        SELECT a.asset_id, sum(a.credits::numeric - a.debits) AS net
+        FROM usdtpay.account AS a
+        JOIN usdtpay.account_name AS n ON n.party_id = a.party_id AND n.account_id = a.account_id
+        WHERE n.name = 'clearing' GROUP BY 1 HAVING sum(a.credits::numeric - a.debits) <> 0
+    ) AS q;
 END;
 $$;
 COMMENT ON FUNCTION usdtpay_internal.invariant_list() IS 'Every invariant with its breaks (at most five each), NULL when it holds.';

@@ -72,7 +72,8 @@ SELECT
     d.customer_ref,
     d.custodial,
     d.journal_id,
-    d.party_id
+    d.party_id,
+    d.assigned_from
 FROM usdtpay.deposit AS d
 JOIN usdtpay.party AS p ON p.party_id = d.party_id
 JOIN usdtpay.network AS n ON n.network_id = d.network_id

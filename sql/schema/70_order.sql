@@ -138,6 +138,7 @@ CREATE TABLE usdtpay.deposit (
     amount_raw numeric NOT NULL,
     dust_raw numeric NOT NULL DEFAULT 0,
     customer_ref text,
+    assigned_from bigint,
     CONSTRAINT deposit_pkey PRIMARY KEY (party_id, deposit_id),
     CONSTRAINT deposit_transfer_key UNIQUE (tx_hash, network_id, token_id, ordinal, party_id),
     CONSTRAINT deposit_amount_check CHECK (amount >= 0 AND amount_raw > 0 AND dust_raw >= 0),
@@ -171,6 +172,7 @@ COMMENT ON COLUMN usdtpay.deposit.recipient IS 'Our address, 20 bytes';
 COMMENT ON COLUMN usdtpay.deposit.amount_raw IS 'Amount of the log in the token''s raw units';
 COMMENT ON COLUMN usdtpay.deposit.dust_raw IS 'Raw units finer than the ledger''s minor unit, kept for the record';
 COMMENT ON COLUMN usdtpay.deposit.customer_ref IS 'Customer whose permanent address it reached';
+COMMENT ON COLUMN usdtpay.deposit.assigned_from IS 'Deposit of the platform this party was given by deposit_assign: a second row for one transfer, which the chain holds for the platform; NULL on every other row';
 CREATE INDEX deposit_order_idx ON usdtpay.deposit (party_id, order_id) WHERE order_id IS NOT NULL;
 -- No index says anything about the state: with the room left in each page, becoming final is a HOT update.
 CREATE INDEX deposit_block_idx ON usdtpay.deposit (network_id, block_number);
@@ -209,6 +211,7 @@ CREATE TABLE usdtpay.resolution (
     order_id bigint,
     action text NOT NULL,
     amount bigint NOT NULL,
+    to_party_id bigint,
     reason text NOT NULL,
     decided_by name NOT NULL,
     decided_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
@@ -224,6 +227,7 @@ COMMENT ON COLUMN usdtpay.resolution.deposit_id IS 'Deposit it is about';
 COMMENT ON COLUMN usdtpay.resolution.order_id IS 'Order it is about';
 COMMENT ON COLUMN usdtpay.resolution.action IS 'credit (suspense to available), assign (to an order), settle_underpaid, reverse';
 COMMENT ON COLUMN usdtpay.resolution.amount IS 'Minor units moved';
+COMMENT ON COLUMN usdtpay.resolution.to_party_id IS 'Party that got the platform''s money, and whose order it is; NULL when the money stayed with the party';
 COMMENT ON COLUMN usdtpay.resolution.reason IS 'Why, in words';
 COMMENT ON COLUMN usdtpay.resolution.decided_by IS 'Role that decided';
 COMMENT ON COLUMN usdtpay.resolution.decided_at IS 'When';

@@ -62,6 +62,14 @@ $$;
 CREATE FUNCTION iso.deposit(p_tx text) RETURNS bigint LANGUAGE sql AS $$
     SELECT d.deposit_id FROM usdtpay.deposit AS d WHERE d.tx_hash = sha256(convert_to(iso.run() || p_tx, 'UTF8'))
 $$;
+-- The platform's shared address of a permutation, a payment to it that no order asked for, and its deposit.
+CREATE FUNCTION iso.lost() RETURNS text LANGUAGE sql AS $$ SELECT '0x' || lpad(to_hex(iso.run()), 40, 'b') $$;
+CREATE FUNCTION iso.lose(p_number bigint, p_tx text, p_amount bigint) RETURNS jsonb LANGUAGE sql AS $$
+    SELECT jsonb_build_array(sim.transfer(p_number, 0, iso.lost(), p_amount, iso.run() || p_tx))
+$$;
+CREATE FUNCTION iso.given(p_tx text) RETURNS bigint LANGUAGE sql AS $$
+    SELECT min(d.deposit_id) FROM usdtpay.deposit AS d WHERE d.party_id = 1 AND d.tx_hash = sha256(convert_to(iso.run() || p_tx, 'UTF8'))
+$$;
 
 -- How it ended: the order, what the shop has, what was told, and how many invariants are broken.
 CREATE FUNCTION iso.end(p_reference text, OUT "order" text, OUT book text, OUT told text, OUT broken bigint) LANGUAGE sql AS $$

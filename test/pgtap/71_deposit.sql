@@ -185,5 +185,48 @@ SELECT is(sim.order('assign') || ' ' || sim.events('order', sim.id('assign')), '
 SELECT is(sim.settle() || sim.dep('dust9'), 'okfinal dust 0.000009', 'the chain goes on');
 SELECT sim.sound();
 
+-- money of the platform, given to a merchant: two journals through clearing
+UPDATE usdtpay.wallet SET active = false WHERE code = 'main';
+UPDATE usdtpay.wallet SET active = true WHERE code = 'shared';
+SELECT usdtpay.merchant_fee_set('rival', 100);
+SELECT sim.buy('gift', 33, p_party => 'rival');
+SELECT usdtpay.order_create('gift2', 5, p_draft => true, p_party => 'rival');
+SELECT sim.paid(
+    sim.send('0x00000000000000000000000000000000000000A1', 32000000, 'short'), sim.send('0x00000000000000000000000000000000000000A1', 1000000, 'rest'),
+    sim.send('0x00000000000000000000000000000000000000A1', 4000000, 'tip')
+) \gset quiet_
+SELECT sim.dep_id('short') AS short, sim.dep_id('rest') AS rest, sim.dep_id('tip') AS tip, sim.id('gift') AS gift \gset
+SELECT sim.refuses(format('SELECT usdtpay.deposit_assign(%s)', a), b, format('deposit_assign(%s) is refused with %s', left(a, 60), b))
+FROM (VALUES
+    ('''g'', ' || :short || ', ' || :gift || ', ''r'', ''platform'', ''nope''', 'UP200'), ('''g'', ' || :short || ', ' || :gift || ', ''r'', ''platform'', ''shop''', 'UP200'),
+    ('''g'', ' || :short || ', 0, ''r'', ''platform'', ''rival''', 'UP200'), ('''g'', ' || :short || ', ' || sim.id('gift2') || ', ''r'', ''platform'', ''rival''', 'UP201'),
+    ('''g'', ' || sim.dep_id('dust9') || ', ' || :gift || ', ''r'', ''shop'', ''rival''', 'UP201'), ('''g'', ' || sim.dep_id('dust9') || ', NULL, ''r'', ''shop'', ''platform''', 'UP201'),
+    ('''g'', ' || :short || ', NULL, ''r'', ''rival'', ''rival''', 'UP200'), ('''g'', ' || :short || ', ' || :gift || ', repeat(''r'', 2001), ''platform'', ''rival''', 'UP000')
+) AS v (a, b);
+SELECT is(sim.bal('suspense', 'platform'), 114::numeric, 'the platform holds it');
+SELECT usdtpay.deposit_assign('g1', :short, :gift, 'payer sent 1 USDT less', 'platform', 'rival') AS g1 \gset
+SELECT is(usdtpay.deposit_assign('g1', :short, :gift, 'again', 'platform', 'rival'), :g1::bigint, 'the same decision returns the first one');
+SELECT sim.refuses(format('SELECT usdtpay.deposit_assign(''g1'', %s, NULL, ''r'', ''platform'', ''rival'')', :short), 'UP202', 'the key stands for that order');
+SELECT sim.refuses(format('SELECT usdtpay.deposit_assign(''g1'', %s, %s, ''r'', ''platform'')', :short, :gift), 'UP202', 'and for that merchant');
+SELECT sim.refuses(format('SELECT usdtpay.deposit_assign(''g9'', %s, NULL, ''r'', ''platform'', ''shop'')', :short), 'UP201', 'money is given away once');
+SELECT is(sim.order('gift'), 'partially_paid 33/32/32 manual', 'the merchant''s order counts it');
+SELECT is(sim.bal('pending', 'rival') || ' ' || sim.bal('clearing', 'rival') || ' ' || sim.bal('clearing', 'platform') || ' ' || sim.bal('suspense', 'platform'), '32 -32 32 82', 'one journal each, through clearing');
+SELECT sim.sound('every invariant holds between the two');
+SELECT usdtpay.deposit_assign('g2', :rest, :gift, 'the rest', 'platform', 'rival') > 0 AS done \gset
+SELECT is(sim.order('gift') || ' ' || sim.events('order', :gift), 'paid 33/33/33 multiple,manual order.partially_paid order.paid', 'which is paid by the rest');
+SELECT usdtpay.deposit_assign('g3', :tip, NULL, 'a tip', 'platform', 'rival') > 0 AS done \gset
+SELECT is(sim.bal('pending', 'rival') || ' ' || sim.bal('clearing', 'rival') || ' ' || sim.bal('fee', 'rival'), '0 -37 0.33', 'without an order it is available at once, without a fee');
+SELECT set_eq('SELECT party, state, route, amount, custodial, assigned_from IS NOT NULL FROM usdtpay.deposit_status WHERE tx_hash = ''0x'' || encode(sha256(''tip''), ''hex'')',
+    $$VALUES ('platform', 'final', 'matched'::usdtpay.deposit_route, 4.0, true, false), ('rival', 'final', 'matched', 4.0, true, true)$$, 'each has a row of its own');
+SELECT is(string_agg(sim.events('deposit', d.deposit_id), ', ' ORDER BY d.party_id), 'deposit.unmatched deposit.resolved, deposit.resolved', 'each is told') FROM usdtpay.deposit AS d WHERE d.tx_hash = sha256('tip');
+SELECT row_eq('SELECT action, to_party_id IS NOT NULL, amount FROM usdtpay.resolution WHERE key = ''g3''', ROW('credit'::text, true, 4000000::bigint), 'the decision says to whom');
+SELECT is((usdtpay.chain_ingest('dev', jsonb_build_array(sim.block(t.number, t.fork, b.fork) || jsonb_build_object('transactions', sim.txs(t.logs, t.number)))::text, sim.place(t.logs)::text, 'rescan')).deposits, 0,
+    'a rescan finds nothing new')
+FROM sim.told AS t JOIN sim.told AS b ON b.network = t.network AND b.number = t.number - 1
+WHERE t.network = 'dev' AND t.number = (SELECT min(block_number) FROM usdtpay.deposit WHERE tx_hash = sha256('tip'));
+SELECT is(usdtpay.order_reverse('rg', :gift, 'r', 'rival'), 'reversed', 'the order can be reversed like any other');
+SELECT sim.sound();
+
+
 SELECT * FROM finish();
 ROLLBACK;

@@ -140,6 +140,48 @@ FROM (VALUES
     ('''platform'', 1', 'UP200'), ('NULL, 1', 'UP100')
 ) AS v (a, b);
 
+-- party_close, party_reopen: no new business, and nothing that is under way stops
+SELECT sim.refuses(format('SELECT usdtpay.party_%s(%s)', f, a), b, format('party_%s(%s) is refused with %s', f, a, b))
+FROM (VALUES ('''nope''', 'UP200'), ('NULL', 'UP100')) AS v (a, b), unnest(ARRAY['close', 'reopen']) AS f;
+SELECT sim.refuses('SELECT usdtpay.party_close(''platform'')', 'UP201', 'the platform cannot be closed');
+SELECT is(usdtpay.party_reopen('platform'), false, 'nor is there anything to open');
+SELECT sim.setup();
+SELECT sim.buy('open1'), sim.buy('open2'), sim.buy('open3');
+SELECT order_id AS draft FROM usdtpay.order_create('draft', 5, p_draft => true, p_party => 'shop') \gset
+SELECT usdtpay.deposit_address('bob', 'dev', 'shop') AS bob \gset
+SET LOCAL usdtpay.webhook_ports = '443';
+SELECT webhook_id AS hook FROM usdtpay.webhook_add('https://shop.example/closing', p_party => 'shop') \gset
+SELECT is(usdtpay.party_close('shop'), now(), 'a party is closed');
+SELECT is(usdtpay.party_close('shop'), (SELECT closed_at FROM usdtpay.party WHERE code = 'shop'), 'once');
+SELECT sim.refuses(format('SELECT usdtpay.%s', f), 'UP201', 'a closed party gets nothing new: ' || left(f, 30))
+FROM unnest(ARRAY[
+    'order_create(''new'', 1, p_party => ''shop'')', 'order_create(''new'', 1, p_networks => ''{dev}'', p_party => ''shop'')', 'order_create(''new'', 1, p_draft => true, p_party => ''shop'')',
+    'order_open(' || :draft || ', ''shop'')', 'deposit_address(''eve'', ''dev'', ''shop'')', 'webhook_add(''https://shop.example/2'', p_party => ''shop'')',
+    'wallet_add(''w'', ''pool'', ''evm'', p_addresses => ''{0x00000000000000000000000000000000000000f1}'', p_party => ''shop'')',
+    'merchant_set(p_late_policy => ''auto'', p_party => ''shop'')', 'party_login_grant(''shop'', ''t_nobody'')'
+]) AS f;
+SET ROLE t_shop;
+SELECT throws_ok('SELECT usdtpay.order_create(''new'', 1)', 'UP201', NULL, 'nor through its own login');
+SELECT is((SELECT created FROM usdtpay.order_create('open1', 10, p_expires_in => '60 seconds')), false, 'a retried order is found again');
+SELECT is(usdtpay.order_cancel(sim.id('open3')), 'canceled', 'it may cancel');
+SELECT is((SELECT count(*)::integer FROM usdtpay.order_list()), 4, 'and read');
+SELECT isnt(usdtpay.webhook_rotate(:hook), NULL, 'change a webhook''s secret');
+SELECT is(usdtpay.webhook_test(:hook) > 0, true, 'and test it');
+RESET ROLE;
+SELECT is(usdtpay.deposit_address('bob', 'dev', 'shop'), :'bob', 'a customer keeps the address');
+SELECT sim.paid(sim.send(sim.addr('open1'), 10000000, 'o1'), sim.send(sim.addr('open2'), 4000000, 'o2'), sim.send(:'bob', 3000000, 'bob'), sim.send(sim.addr('open3'), 1000000, 'o3')) \gset quiet_
+SELECT is(sim.order('open1') || ', ' || sim.order('open3'), 'paid 10/10/10, underpaid 10/1/1', 'its addresses are watched, its orders paid');
+SELECT is(sim.bal('available', 'shop', 'bob'), 2.9625, 'its customers credited');
+SELECT is(sim.events('order', sim.id('open1')), 'order.confirming order.paid', 'all of it announced');
+SELECT is((SELECT count(*)::integer FROM usdtpay_internal.delivery AS d WHERE d.webhook_id = :hook AND d.object = 'order' AND d.object_id = sim.id('open1')), 2, 'and queued for its webhook');
+SELECT is(usdtpay.order_settle_underpaid('k', sim.id('open3'), 'take it', 'shop'), 'paid', 'it may take what arrived');
+SELECT is(usdtpay.party_reopen('shop') || ' ' || usdtpay.party_reopen('shop'), 'true false', 'it is opened again, once');
+SELECT is((SELECT created FROM usdtpay.order_create('new', 1, p_party => 'shop')), true, 'and takes orders');
+SELECT is(usdtpay.order_open(:draft, 'shop'), 'pending', 'drafts, too');
+SET ROLE t_shop;
+SELECT throws_ok(format('SELECT usdtpay.%s(''other'')', f), '42501', NULL, 'merchants may not call ' || f) FROM unnest(ARRAY['party_close', 'party_reopen']) AS f;
+RESET ROLE;
+
 SELECT sim.sound();
 SELECT * FROM finish();
 ROLLBACK;

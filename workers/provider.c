@@ -2,9 +2,11 @@
  *
  * provider.c: how often a node may be asked, when it rests, which one is asked next.
  *
- * The rate rises with every answer and falls with every refusal, within what the operator
- * allows; a node that fails rests, longer each time; among nodes of the same priority the
- * fastest is asked, now and then another one, so that the figures stay true.
+ * The rate rises with every answer while requests have to wait for it, and falls with every
+ * failure, within what the operator allows; one that was refused for being too high is halved
+ * and stays there for a while, for some nodes suspend whoever tries again.  A node that fails
+ * rests, longer each time; among nodes of the same priority the fastest is asked, now and then
+ * another one, so that the figures stay true.
  */
 #include "postgres.h"
 
@@ -16,6 +18,9 @@
 #define PROVIDER_RATE_MIN      3.0
 #define PROVIDER_RATE_UP       1.05
 #define PROVIDER_RATE_DOWN     0.95
+#define PROVIDER_RATE_REFUSED  0.5
+#define PROVIDER_CAP_MS        600000
+#define PROVIDER_BURST         4.0
 #define PROVIDER_COOL_MIN_MS   100
 #define PROVIDER_COOL_MAX_MS   5000
 #define PROVIDER_COOL_HARD_MS  60000
@@ -46,27 +51,52 @@ usdtpay_provider_cooling(const UsdtpayProvider *p, TimestampTz now)
 int
 usdtpay_provider_take(UsdtpayProvider *p, TimestampTz now)
 {
-	double burst = Max(1.0, p->rate / 2);
+	double burst = Max(1.0, Max(Min(p->rate / 2, PROVIDER_BURST), p->rate / 10));
 
 	p->credit += (double) (now - p->credited_at) / USECS_PER_SEC * p->rate;
 	p->credit = Min(p->credit, burst);
 	p->credited_at = now;
 	if (p->credit < 1)
+	{
+		p->pressed = true;
 		return (int) ((1 - p->credit) / p->rate * 1000) + 1;
+	}
 	p->credit -= 1;
 	p->requests++;
 	return 0;
 }
 
-/* Records a good answer. */
+/* Records a good answer.  A rate nobody waits for is not tried out, so it does not rise. */
 void
 usdtpay_provider_worked(UsdtpayProvider *p, double elapsed_ms)
 {
+	double most = p->max_rate;
+
+	if (p->cap_until > GetCurrentTimestamp())
+		most = Min(most, p->rate_cap);
 	p->ok_at = GetCurrentTimestamp();
 	p->latency_ms = p->latency_ms == 0 ? elapsed_ms : 0.8 * p->latency_ms + 0.2 * elapsed_ms;
-	p->rate = Min(p->rate * PROVIDER_RATE_UP, p->max_rate);
+	if (p->pressed)
+		p->rate = Max(p->rate, Min(p->rate * PROVIDER_RATE_UP, most));
+	p->pressed = false;
 	p->streak = 0;
 	p->cool_ms = 0;
+}
+
+/* Lowers the rate after a failure.  Of many requests that one suspension refuses, the first
+ * counts. */
+static void
+provider_slow_down(UsdtpayProvider *p, UsdtpayRpcVerdict verdict)
+{
+	double least = Min(PROVIDER_RATE_MIN, p->max_rate);
+
+	if (verdict != USDTPAY_RPC_RATE)
+		p->rate = Max(p->rate * PROVIDER_RATE_DOWN, least);
+	else if (p->streak == 0)
+	{
+		p->rate = p->rate_cap = Max(p->rate * PROVIDER_RATE_REFUSED, least);
+		p->cap_until = TimestampTzPlusMilliseconds(p->error_at, PROVIDER_CAP_MS);
+	}
 }
 
 /* Records a failure and lets the provider rest. */
@@ -76,9 +106,9 @@ usdtpay_provider_failed(UsdtpayProvider *p, UsdtpayRpcVerdict verdict, const cha
 {
 	p->error_at = GetCurrentTimestamp();
 	p->failures++;
+	provider_slow_down(p, verdict);
 	p->streak++;
 	strlcpy(p->error, what, sizeof(p->error));
-	p->rate = Max(p->rate * PROVIDER_RATE_DOWN, Min(PROVIDER_RATE_MIN, p->max_rate));
 	p->cool_ms = p->cool_ms == 0 ? PROVIDER_COOL_MIN_MS
 								 : Min(p->cool_ms + p->cool_ms / 2, PROVIDER_COOL_MAX_MS);
 	if (verdict == USDTPAY_RPC_DENIED)

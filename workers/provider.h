@@ -34,8 +34,11 @@ typedef struct UsdtpayProvider
 	/* rate and health */
 	UsdtpayProviderState state;
 	double rate; /* requests a second */
+	double rate_cap;
+	TimestampTz cap_until; /* the rate stays below rate_cap until then */
 	double credit;
 	TimestampTz credited_at;
+	bool pressed;      /* a request had to wait since the last answer */
 	double latency_ms; /* smoothed; 0: never answered */
 	int64 requests;
 	int64 failures;

@@ -131,8 +131,8 @@ rpc_headers(const UsdtpayRpc *rpc)
 	return headers;
 }
 
-/* Waits until the provider's rate and the pool allow one more request.  Answers to other
- * questions that come meanwhile stay in the pool. */
+/* Waits until the provider's rate allows one more request.  Answers that come meanwhile are
+ * taken: what was asked is marked done for whoever asked it. */
 static void
 rpc_pace(UsdtpayHttpPool *pool, UsdtpayProvider *provider)
 {
@@ -142,7 +142,8 @@ rpc_pace(UsdtpayHttpPool *pool, UsdtpayProvider *provider)
 
 		if (wait == 0)
 			return;
-		usdtpay_worker_pause(Min(wait, 100));
+		if (usdtpay_rpc_next(pool, Min(wait, 100)) == NULL)
+			usdtpay_worker_pause(Min(wait, 10));
 	}
 }
 
@@ -353,6 +354,7 @@ static void
 rpc_account(UsdtpayRpc *rpc, const UsdtpayHttpAnswer *answer)
 {
 	UsdtpayRpcVerdict worst = rpc->advice.verdict;
+	int64 pause_ms = answer->retry_after_ms;
 	char what[160];
 	int i;
 
@@ -371,7 +373,9 @@ rpc_account(UsdtpayRpc *rpc, const UsdtpayHttpAnswer *answer)
 				 answer->status);
 	else
 		snprintf(what, sizeof(what), "%s", answer->error);
-	usdtpay_provider_failed(rpc->provider, worst, what, answer->retry_after_ms);
+	if (worst == USDTPAY_RPC_RATE && pause_ms < 0)
+		pause_ms = usdtpay_rpc_suspension_ms(answer->body, answer->body_len);
+	usdtpay_provider_failed(rpc->provider, worst, what, pause_ms);
 }
 
 /* Reads the answer of a question whose HTTP call has ended. */
@@ -417,6 +421,19 @@ usdtpay_rpc_wait(UsdtpayHttpPool *pool, UsdtpayRpc *const *rpcs, int count)
 			(void) usdtpay_rpc_next(pool, usdtpay_rpc_timeout);
 }
 
+/* Answers a question by what happened to the one before it, without asking: a node that just
+ * refused is left alone. */
+static void
+rpc_forgo(UsdtpayRpc *rpc)
+{
+	int i;
+
+	rpc->done = true;
+	rpc->advice.verdict = USDTPAY_RPC_TRANSIENT;
+	for (i = 0; i < rpc->count; i++)
+		rpc->calls[i].advice = rpc->advice;
+}
+
 /* Sends calls[from..] in requests of at most batch->slice calls. */
 static void
 rpc_batch_send(UsdtpayHttpPool *pool, UsdtpayRpcBatch *batch)
@@ -443,7 +460,10 @@ rpc_batch_send(UsdtpayHttpPool *pool, UsdtpayRpcBatch *batch)
 		}
 		while (usdtpay_http_room(pool) <= 0)
 			(void) usdtpay_rpc_next(pool, usdtpay_rpc_timeout);
-		usdtpay_rpc_send(pool, rpc, batch->timeout_ms);
+		if (at > 0 && usdtpay_provider_cooling(batch->provider, GetCurrentTimestamp()))
+			rpc_forgo(rpc);
+		else
+			usdtpay_rpc_send(pool, rpc, batch->timeout_ms);
 		batch->rpcs[at / batch->slice] = rpc;
 		at += n;
 	}

@@ -232,6 +232,24 @@ usdtpay_rpc_judge_status(int http_status)
 	return advice;
 }
 
+int64_t
+usdtpay_rpc_suspension_ms(const char *text, size_t len)
+{
+	static const char words[] = "suspended for ";
+	char lower[RPC_TEXT_MAX + 1];
+	const char *at;
+	int64_t seconds;
+
+	rpc_lower(lower, text, len);
+	at = strstr(lower, words);
+	if (at == NULL)
+		return -1;
+	at = rpc_number(at + sizeof(words) - 1, &seconds);
+	if (at == NULL || *at != 's' || seconds > 86400)
+		return -1;
+	return seconds * 1000;
+}
+
 /* Judges by the code alone, for a wording nobody has seen yet. */
 static UsdtpayRpcVerdict
 rpc_judge_code(int http_status, int64_t code)

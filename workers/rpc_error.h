@@ -43,6 +43,10 @@ extern UsdtpayRpcAdvice usdtpay_rpc_judge(int http_status, int64_t code, const c
 /* Judges an HTTP status that came without a JSON-RPC error. */
 extern UsdtpayRpcAdvice usdtpay_rpc_judge_status(int http_status);
 
+/* Reads for how long a refusal says the key is suspended ("… is suspended for 30s").
+ * Returns: milliseconds; -1 when it does not say. */
+extern int64_t usdtpay_rpc_suspension_ms(const char *text, size_t len);
+
 /* Names a verdict, for health and logs. */
 extern const char *usdtpay_rpc_verdict_name(UsdtpayRpcVerdict verdict);
 

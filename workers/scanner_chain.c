@@ -272,6 +272,9 @@ chain_tip_range(const Scanner *s, int64 *from, int64 *to)
 	if (s->served <= 0 || *from > s->served || s->tip_at > GetCurrentTimestamp())
 		return false;
 	*to = Min(s->served, *from + chain_span_size(s, usdtpay_scan_span) - 1);
+	/* What is final already may be had more cheaply. */
+	if (*from <= s->served_final)
+		*to = Min(*to, s->served_final);
 	return true;
 }
 

@@ -219,7 +219,7 @@ poll_admit(Scanner *s)
 	}
 }
 
-/* Gathers what fresh nodes serve, finals only of those whose head is at least above: a node that
+/* Gathers what fresh nodes that do not rest serve, finals only of those whose head is at least above: a node that
  * lags must not hold crediting back.  Returns: how many. */
 static size_t
 poll_gather(const Scanner *s, bool final, int64 above, int64 *out)
@@ -233,6 +233,7 @@ poll_gather(const Scanner *s, bool final, int64 above, int64 *out)
 		const UsdtpayProvider *p = &s->providers[i];
 
 		if (p->state == USDTPAY_PROVIDER_OK && p->head >= above &&
+			!usdtpay_provider_cooling(p, now) &&
 			!TimestampDifferenceExceeds(p->head_at, now, POLL_FRESH_MS))
 			out[n++] = final ? p->final : p->head;
 	}

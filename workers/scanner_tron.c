@@ -208,10 +208,11 @@ tron_read_head(Scanner *s, UsdtpayProvider *p, UsdtpayRpc *rpc)
 	return true;
 }
 
-/* Appends the blocks of a range.  Returns: RANGE when there are too many bytes in it. */
+/* Appends the blocks of a range.  Out: advice.  Returns: RANGE when there are too many bytes in
+ * it, CHUNK when the node gives fewer blocks than asked for. */
 static UsdtpayRpcVerdict
 tron_blocks(Scanner *s, UsdtpayProvider *p, const char *path, int64 from, int64 to,
-			ScannerSpan *span)
+			ScannerSpan *span, UsdtpayRpcAdvice *advice)
 {
 	UsdtpayRpcVerdict verdict;
 	UsdtpayRpcBatch *batch;
@@ -223,14 +224,18 @@ tron_blocks(Scanner *s, UsdtpayProvider *p, const char *path, int64 from, int64 
 		s, p, path,
 		psprintf("{\"startNum\":" INT64_FORMAT ",\"endNum\":" INT64_FORMAT "}", from, to + 1),
 		usdtpay_rpc_timeout, &call, &batch);
+	*advice = call.advice;
 	if (verdict == USDTPAY_RPC_OK)
 	{
 		bool some = tron_member(call.result, "block", &list);
 
 		if (some && !scanner_append(&span->headers, list, &count))
 			verdict = USDTPAY_RPC_INVALID;
-		else if (count != to - from + 1)
+		else if (count == 0)
 			verdict = USDTPAY_RPC_LAGGING;
+		else if (count != to - from + 1)
+			verdict = advice->verdict = USDTPAY_RPC_CHUNK;
+		advice->limit = count;
 	}
 	usdtpay_rpc_drop(batch);
 	return verdict;
@@ -377,7 +382,7 @@ tron_piece(Scanner *s, UsdtpayProvider *p, ScannerLook look, int64 from, int64 t
 	if (verdict == USDTPAY_RPC_OK)
 		verdict = tron_blocks(
 			s, p, tip ? "/wallet/getblockbylimitnext" : "/walletsolidity/getblockbylimitnext", from,
-			to, span);
+			to, span, advice);
 	if (verdict == USDTPAY_RPC_OK && !span->by_logs)
 		verdict = tron_infos(s, p,
 							 tip ? "/wallet/gettransactioninfobyblocknum"

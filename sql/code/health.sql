@@ -87,7 +87,7 @@ AS $$
         END,
         concat_ws(
             ', ', s.state, 'tip ' || s.tip_number, 'final ' || s.final_number, nullif(s.behind_blocks, 0) || ' blocks behind',
-            s.endpoints_usable || ' of ' || s.endpoints || ' nodes usable', s.halt_reason, s.note
+            s.endpoints_usable || ' of ' || s.endpoints || ' nodes usable', h.troubles, s.halt_reason, s.note
         ),
         CASE
             WHEN s.state = 'halted' THEN 'Nothing of this network is credited. Find out what happened, then usdtpay.network_resume(code, reason).'
@@ -100,7 +100,10 @@ AS $$
         END
     FROM usdtpay.network_status AS s
     CROSS JOIN LATERAL (
-        SELECT count(DISTINCT regexp_replace(e.url, ':[0-9]+$', '')) AS hosts
+        SELECT
+            count(DISTINCT regexp_replace(e.url, ':[0-9]+$', '')) AS hosts,
+            string_agg(e.url || ' ' || e.state || coalesce(': ' || e.error, ''), ', ' ORDER BY e.endpoint_id)
+            FILTER (WHERE e.state NOT IN ('ok', 'unknown')) AS troubles
         FROM usdtpay.endpoint_status AS e WHERE e.network = s.code AND e.enabled
     ) AS h
     WHERE s.state <> 'disabled'

@@ -244,7 +244,11 @@ SELECT is((usdtpay.chain_ingest('t2', jsonb_path_query_array(:'headers', '$[0 to
 SELECT sim.refuses(format('SELECT usdtpay.chain_ingest(''t2'', %L, ''[[]]'')', jsonb_build_array(jsonb_set(:'headers'::jsonb -> 0, '{block_header,raw_data,timestamp}', '1'))::text), 'UP400', 'a header that is not the one its id names is refused');
 SELECT sim.refuses(format('SELECT usdtpay.chain_ingest(''t2'', %L, ''[[],[]]'')', jsonb_build_array(:'headers'::jsonb -> 0, :'headers'::jsonb -> 2)::text), 'UP401', 'and a run with a hole');
 SELECT is(usdtpay_internal.chain_rewind('t2', 79707085, decode(:'headers'::jsonb -> 9 ->> 'blockID', 'hex')), 'ok', 'TRON is rewound like any chain');
-SELECT is((usdtpay.chain_ingest('t2', jsonb_path_query_array(:'headers', '$[10 to 19]')::text, '[[],[],[],[],[],[],[],[],[],[]]')).status, 'ok', 'and grows again');
+SELECT is((usdtpay.chain_ingest('t2', jsonb_path_query_array(:'headers', '$[10 to 19]')::text, '{"logs": []}')).status, 'ok', 'and grows again, by what eth_getLogs tells');
+SELECT sim.refuses(format('SELECT usdtpay.chain_ingest(''t2'', %L, E''\n {"logs": []}'', ''final'')', jsonb_path_query_array(:'headers', '$[0 to 9]')), 'UP400', 'which never credits');
+SELECT is((usdtpay.chain_ingest('t2', jsonb_path_query_array(:'headers', '$[0 to 9]')::text, '[[],[],[],[],[],[],[],[],[],[]]', 'final')).final_number, 79707085::bigint, 'infos do');
+SELECT sim.refuses(format('SELECT usdtpay.chain_ingest(''t2'', %L, ''{"logs": []}'', ''rescan'')', jsonb_path_query_array(:'headers', '$[0 to 9]')), 'UP400', 'nor do logs in a rescan');
+SELECT is((usdtpay.chain_ingest('t2', jsonb_path_query_array(:'headers', '$[0 to 9]')::text, '{"logs": []}', 'peek')).status, 'known', 'they may tell of something');
 SELECT sim.sound();
 
 SELECT * FROM finish();

@@ -102,6 +102,13 @@ static const Case cases[] = {
 	 USDTPAY_RPC_RANGE, 0, 1, 0},
 };
 
+/* Reads a suspension out of a C string. */
+static int64_t
+suspension(const char *text)
+{
+	return usdtpay_rpc_suspension_ms(text, strlen(text));
+}
+
 static void
 test_catalogue(void)
 {
@@ -122,6 +129,12 @@ test_catalogue(void)
 	ok(usdtpay_rpc_is_cap(10000) && usdtpay_rpc_is_cap(1000) && !usdtpay_rpc_is_cap(9999),
 	   "round counts are suspicious, others not");
 	ok(!usdtpay_rpc_is_cap(0), "nothing is no cap");
+	ok(suspension("{\"Error\":\"The key exceeds the frequency limit(15), and the query server is "
+				  "suspended for 30s\"}") == 30000,
+	   "TronGrid tells how long a key is suspended");
+	ok(suspension("suspended for ever") == -1 && suspension("suspended for 30m") == -1 &&
+		   suspension("suspended for 99999999999999999999s") == -1 && suspension("") == -1,
+	   "what is no number of seconds is none");
 }
 
 static void

@@ -200,11 +200,20 @@ function mining({ node }, { blockMs = 0 })
 /** Returns and, on request, resets the counters of the port. */
 function stats({ server }, { reset = false })
 {
-	const counters = { ...server.stats, paths: { ...server.stats.paths } };
+	const counters = {
+		...server.stats, paths: { ...server.stats.paths }, watched: { ...server.watched?.paths },
+	};
 
 	if (reset)
 		server.stats = { requests: 0, bytes: 0, paths: {} };
 	return counters;
+}
+
+/** Counts from now on, per path, the answers of the port that match a regular expression. */
+function watch({ server }, { text })
+{
+	server.watched = { test: new RegExp(text), paths: {} };
+	return {};
 }
 
 const COMMANDS = {
@@ -213,7 +222,7 @@ const COMMANDS = {
 	help: () => ({ commands: Object.keys(COMMANDS), faults: KINDS, rpc: rpcMethods(),
 		paths: walletPaths() }),
 	mine, setTime, fork, pay, usdt, grant, giveTrx, permissions, force, witnesses, fault, block,
-	replica, mining, stats,
+	replica, mining, stats, watch,
 	bulk: ({ node }, { watch = [], ...options }) =>
 		bulk(node.chain, { ...options, watch: watch.map(address) }),
 	faults: ({ server }) => ({ faults: server.faults.describe(), kinds: KINDS }),

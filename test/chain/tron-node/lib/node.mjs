@@ -55,6 +55,7 @@ class Server
 		this.node = node;
 		this.faults = new Faults();
 		this.stats = { requests: 0, bytes: 0, paths: {} };
+		this.watched = null;
 		this.http = http.createServer((request, response) =>
 			this.serve(request, response).catch((error) => this.fail(response, error)));
 		this.http.keepAliveTimeout = 60000;
@@ -90,6 +91,12 @@ class Server
 		const bytes = Buffer.from(text, 'utf8');
 
 		this.stats.bytes += bytes.length;
+		if (this.watched?.test.test(text))
+		{
+			const [path] = response.req.url.split('?');
+
+			this.watched.paths[path] = (this.watched.paths[path] ?? 0) + 1;
+		}
 		response.writeHead(status, { 'content-type': type, 'content-length': bytes.length });
 		response.end(bytes);
 	}

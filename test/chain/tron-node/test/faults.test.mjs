@@ -294,3 +294,12 @@ test('stats count requests and bytes, admin requests excluded', async () =>
 	assert.deepEqual(stats.paths, { '/wallet/getnowblock': 2 });
 	assert.ok(stats.bytes > 500);
 });
+
+test('watch: answers that hold a text are counted per path', async () =>
+{
+	await node.admin('watch', { text: 'ab'.repeat(20) });
+	await infos();
+	await infos(paidAt - 1);
+	assert.deepEqual((await node.admin('stats')).watched,
+		{ '/walletsolidity/gettransactioninfobyblocknum': 1 });
+});

@@ -13,6 +13,7 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
+#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/snapmgr.h"
@@ -67,7 +68,9 @@ account_asset(text *code)
 	asset = account_find("asset", "asset_code_key", 1, &key, 1);
 	if (asset == 0)
 		ereport(ERROR, (errcode(ERRCODE_UP_NOT_FOUND), errmsg("asset not found"),
-						errdetail("Asset \"%s\".", text_to_cstring(code)),
+						errdetail("Asset \"%.*s\".",
+								  pg_mbcliplen(VARDATA_ANY(code), VARSIZE_ANY_EXHDR(code), 100),
+								  VARDATA_ANY(code)),
 						errhint("usdtpay.asset lists the assets.")));
 	return (int32) asset;
 }

@@ -32,7 +32,7 @@ usdtpay_family_arg(const text *name)
 		ereport(ERROR, (errcode(ERRCODE_UP_BAD_ADDRESS), errmsg("unknown address family"),
 						VARSIZE_ANY_EXHDR(name) <= CODEC_ECHO_LIMIT
 							? errdetail("The family is \"%s\".", text_to_cstring(name))
-							: 0,
+							: errdetail("It has %zu bytes.", (size_t) VARSIZE_ANY_EXHDR(name)),
 						errhint("The families are 'evm' and 'tron', in lower case.")));
 	return family;
 }

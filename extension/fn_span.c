@@ -58,7 +58,9 @@ span_refuse_nulls(FunctionCallInfo fcinfo, int n)
 	for (i = 0; i < n; i++)
 	{
 		if (PG_ARGISNULL(i))
-			span_bad_argument("an argument of a span is null", "Pass every argument.");
+			ereport(ERROR,
+					(errcode(ERRCODE_UP_BAD_INPUT), errmsg("an argument of a span is null"),
+					 errdetail("It is argument %d.", i + 1), errhint("Pass every argument.")));
 	}
 }
 

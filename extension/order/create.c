@@ -227,14 +227,16 @@ order_due_plain(FunctionCallInfo fcinfo)
 	if (numeric_is_nan(PG_GETARG_NUMERIC(ARG_AMOUNT)) ||
 		numeric_is_inf(PG_GETARG_NUMERIC(ARG_AMOUNT)))
 		return -1;
+	if (DatumGetBool(DirectFunctionCall2(numeric_gt, PG_GETARG_DATUM(ARG_AMOUNT),
+										 NumericGetDatum(int64_to_numeric(1000000000)))) ||
+		DatumGetBool(DirectFunctionCall2(numeric_lt, PG_GETARG_DATUM(ARG_AMOUNT),
+										 NumericGetDatum(int64_to_numeric(0)))))
+		return -1; /* before a product of it overflows */
 	minor = DirectFunctionCall2(numeric_mul, PG_GETARG_DATUM(ARG_AMOUNT),
 								NumericGetDatum(int64_to_numeric(1000000)));
 	whole = DirectFunctionCall2(numeric_trunc, minor, Int32GetDatum(0));
 	if (!DatumGetBool(DirectFunctionCall2(numeric_eq, minor, whole)) ||
-		DatumGetBool(
-			DirectFunctionCall2(numeric_lt, whole, NumericGetDatum(int64_to_numeric(1)))) ||
-		DatumGetBool(DirectFunctionCall2(
-			numeric_gt, whole, NumericGetDatum(int64_to_numeric(INT64CONST(1000000000000000))))))
+		DatumGetBool(DirectFunctionCall2(numeric_lt, whole, NumericGetDatum(int64_to_numeric(1)))))
 		return -1;
 	return DatumGetInt64(DirectFunctionCall1(numeric_int8, whole));
 }

@@ -32,7 +32,7 @@ DECLARE
 BEGIN
     IF v_flags IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'UP000', MESSAGE = 'unknown account name',
-            DETAIL = format('Name "%s".', p_name),
+            DETAIL = format('Name "%s".', left(p_name, 100)),
             HINT = 'Use available, pending, held, escrow, disputed, margin, payout, fee, suspense, received, clearing, custody:<network>, self:<network>, gas:<network> or fiat:<name>.';
     END IF;
     IF octet_length(p_customer_ref) > 255 THEN
@@ -56,7 +56,7 @@ BEGIN
     END;
     IF v_id IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = '40001', MESSAGE = 'account was opened by a concurrent transaction',
-            DETAIL = format('Account %s of party %s.', p_name, p_party), HINT = 'Retry the transaction.';
+            DETAIL = format('Account %s of party %s.', left(p_name, 100), p_party), HINT = 'Retry the transaction.';
     END IF;
     RETURN v_id;
 END

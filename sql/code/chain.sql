@@ -24,7 +24,7 @@ DECLARE
 BEGIN
     IF v_cur.halted_at IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'UP402',
-            MESSAGE = 'the network is halted', DETAIL = format('Network "%s": %s', p_network, v_cur.halt_reason),
+            MESSAGE = 'the network is halted', DETAIL = format('Network "%s": %s', left(p_network, 100), v_cur.halt_reason),
             HINT = 'Look into it, then call usdtpay.network_resume(code, reason).';
     END IF;
     v_blocks := usdtpay_internal.chain_span_read(v_net, p_headers);
@@ -37,7 +37,7 @@ BEGIN
             status := usdtpay_internal.chain_rescan_check(v_net, v_cur, v_blocks);
         ELSE
             RAISE EXCEPTION USING ERRCODE = 'UP000',
-                MESSAGE = 'no such mode', DETAIL = format('Mode is "%s".', p_mode),
+                MESSAGE = 'no such mode', DETAIL = format('Mode is "%s".', left(p_mode, 100)),
                 HINT = 'Modes are tip, final, rescan and peek.';
     END CASE;
     IF status = 'ok' THEN
@@ -95,7 +95,7 @@ BEGIN
     SELECT n.* INTO v_net FROM usdtpay.network AS n WHERE n.code = p_network;
     IF v_net.network_id IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'UP200',
-            MESSAGE = 'no such network', DETAIL = format('Network is "%s".', p_network),
+            MESSAGE = 'no such network', DETAIL = format('Network is "%s".', left(p_network, 100)),
             HINT = 'Enable it with usdtpay.network_enable.';
     END IF;
     RETURN v_net;
@@ -136,7 +136,8 @@ BEGIN
     FROM usdtpay_internal.span_blocks(p_net.family, p_headers, p_net.header_check) AS b;
     IF v_span.numbers IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'UP400',
-            MESSAGE = 'the answer holds no block', HINT = 'Ask for at least one block.';
+            MESSAGE = 'the answer holds no block', DETAIL = format('It has %s characters.', length(p_headers)),
+            HINT = 'Ask for at least one block.';
     END IF;
     RETURN v_span;
 END;
@@ -252,7 +253,7 @@ DECLARE
 BEGIN
     IF p_net.family = 'tron' AND p_mode IN ('final', 'rescan') AND p_logs ~ '^\s*\{' THEN
         RAISE EXCEPTION USING ERRCODE = 'UP400',
-            MESSAGE = 'logs alone do not credit', DETAIL = format('Mode is "%s".', p_mode),
+            MESSAGE = 'logs alone do not credit', DETAIL = format('Mode is "%s".', left(p_mode, 100)),
             HINT = 'Give the transaction infos of every block.';
     END IF;
     SELECT array_agg(t.contract) INTO v_contracts FROM usdtpay.token AS t WHERE t.network_id = p_net.network_id;
@@ -412,7 +413,7 @@ BEGIN
         WHERE b.network_id = v_net.network_id AND b.number = p_number AND b.hash = p_hash AND b.canonical;
         IF v_time IS NULL THEN
             RAISE EXCEPTION USING ERRCODE = 'UP403',
-                MESSAGE = 'that block is no ancestor we hold', DETAIL = format('Block %s of network "%s".', p_number, p_network),
+                MESSAGE = 'that block is no ancestor we hold', DETAIL = format('Block %s of network "%s".', p_number, left(p_network, 100)),
                 HINT = 'Walk the remote parents until one is canonical in usdtpay.chain_block.';
         END IF;
     END IF;

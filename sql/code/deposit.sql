@@ -376,7 +376,7 @@ BEGIN
     IF v_to <> p_party AND (p_party <> 1 OR NOT EXISTS (SELECT FROM usdtpay.merchant AS m WHERE m.party_id = v_to)) THEN
         RAISE EXCEPTION USING ERRCODE = 'UP201',
             MESSAGE = 'only the platform''s money can be given away, and only to a merchant',
-            DETAIL = format('From party %s to party "%s".', p_party, p_to),
+            DETAIL = format('From party %s to party "%s".', p_party, left(p_to, 100)),
             HINT = 'Leave p_to out to decide for the party the deposit belongs to.';
     END IF;
     RETURN v_to;

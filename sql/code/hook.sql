@@ -20,7 +20,7 @@ BEGIN
     END IF;
     IF v_oid IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'UP200',
-            MESSAGE = 'no such function', DETAIL = format('Looked for %s(bigint).', p_function),
+            MESSAGE = 'no such function', DETAIL = format('Looked for %s(bigint).', left(p_function, 100)),
             HINT = 'Give a schema-qualified name of a function that takes one bigint, the order id.';
     END IF;
     IF NOT usdtpay_internal.hook_role_bound(p_party, usdtpay_internal.session_role()) THEN

@@ -296,7 +296,7 @@ CREATE OR REPLACE FUNCTION usdtpay.ledger_verify(
 ) RETURNS TABLE ("check" text, holds boolean, detail text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT * FROM usdtpay_internal.verify_blocks(p_from, coalesce(p_to, 9223372036854775807))
+    SELECT * FROM usdtpay_internal.verify_blocks(greatest(p_from, 1), coalesce(p_to, 9223372036854775807))
     UNION ALL
     SELECT a.* FROM usdtpay_internal.verify_accounts() a WHERE p_accounts
     UNION ALL

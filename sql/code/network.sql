@@ -67,7 +67,7 @@ BEGIN
     SELECT n.network_id INTO v_id FROM usdtpay.network AS n WHERE n.code = p_code;
     IF v_id IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'UP200',
-            MESSAGE = 'no such network', DETAIL = format('Network is %s.', coalesce(quote_ident(p_code), 'NULL')),
+            MESSAGE = 'no such network', DETAIL = format('Network is %s.', coalesce(quote_ident(left(p_code, 100)), 'NULL')),
             HINT = 'Enable one of usdtpay.network_registry with usdtpay.network_enable, or define your own with usdtpay.network_define.';
     END IF;
     RETURN v_id;
@@ -91,12 +91,12 @@ DECLARE
 BEGIN
     IF p_code IS NULL OR p_code !~ '^[a-z0-9][a-z0-9_.-]{0,31}$' THEN
         RAISE EXCEPTION USING ERRCODE = 'UP000',
-            MESSAGE = 'malformed network code', DETAIL = format('Code is %s.', coalesce(quote_literal(p_code), 'NULL')),
+            MESSAGE = 'malformed network code', DETAIL = format('Code is %s.', coalesce(quote_literal(left(p_code, 100)), 'NULL')),
             HINT = 'Use 1 to 32 of a-z, 0-9, underscore, dot, dash, beginning with a letter or digit.';
     END IF;
     IF p_family IS NULL OR p_family NOT IN ('evm', 'tron') THEN
         RAISE EXCEPTION USING ERRCODE = 'UP000',
-            MESSAGE = 'no such family', DETAIL = format('Family is %s.', coalesce(quote_literal(p_family), 'NULL')),
+            MESSAGE = 'no such family', DETAIL = format('Family is %s.', coalesce(quote_literal(left(p_family, 100)), 'NULL')),
             HINT = 'Families are evm and tron.';
     END IF;
     v_new.code := p_code;
@@ -126,7 +126,7 @@ BEGIN
         IS DISTINCT FROM (v_new.name, v_new.block_ms, v_new.poll_ms, v_new.final_depth, v_new.header_check)
     THEN
         RAISE EXCEPTION USING ERRCODE = 'UP202',
-            MESSAGE = 'the network is defined differently', DETAIL = format('Network "%s" exists with other properties.', p_code),
+            MESSAGE = 'the network is defined differently', DETAIL = format('Network "%s" exists with other properties.', left(p_code, 100)),
             HINT = 'Change polling, depth or header check with usdtpay.network_set; another chain needs another code.';
     END IF;
     PERFORM usdtpay.token_define(p_code, p_contract, p_decimals, p_symbol, p_asset);
@@ -156,7 +156,7 @@ BEGIN
         WHEN p_net.final_depth IS NULL OR p_net.final_depth NOT BETWEEN 0 AND 100000
             THEN format('Final depth is %s, allowed is 0 to 100000.', coalesce(p_net.final_depth::text, 'NULL'))
         WHEN p_net.header_check IS NULL OR p_net.header_check NOT IN ('keccak', 'none')
-            THEN format('Header check is %s, allowed are keccak and none.', coalesce(quote_literal(p_net.header_check), 'NULL'))
+            THEN format('Header check is %s, allowed are keccak and none.', coalesce(quote_literal(left(p_net.header_check, 100)), 'NULL'))
         WHEN (p_net.checkpoint_number IS NULL) <> (p_net.checkpoint_hash IS NULL)
             OR octet_length(p_net.checkpoint_hash) <> 32 OR p_net.checkpoint_number < 0
             THEN 'A checkpoint is a block number and its 32-byte hash.'
@@ -206,7 +206,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     IF p_contract IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'UP001', MESSAGE = 'no contract given', HINT = 'Give the token contract''s address.';
+        RAISE EXCEPTION USING ERRCODE = 'UP001', MESSAGE = 'no contract given', DETAIL = 'The contract is NULL.',
+            HINT = 'Give the token contract''s address.';
     END IF;
     PERFORM usdtpay.address_bytes(p_family, p_contract);
     IF p_decimals IS NULL OR p_decimals NOT BETWEEN 0 AND 36 THEN
@@ -216,7 +217,7 @@ BEGIN
     END IF;
     IF p_asset IS NOT NULL AND NOT EXISTS (SELECT FROM usdtpay.asset AS a WHERE a.code = p_asset) THEN
         RAISE EXCEPTION USING ERRCODE = 'UP200',
-            MESSAGE = 'no such asset', DETAIL = format('Asset is %L.', p_asset), HINT = 'usdtpay.asset lists them.';
+            MESSAGE = 'no such asset', DETAIL = format('Asset is %L.', left(p_asset, 100)), HINT = 'usdtpay.asset lists them.';
     END IF;
 END;
 $$;
@@ -239,7 +240,7 @@ BEGIN
     PERFORM usdtpay_internal.token_check(v_family, p_contract, p_decimals, p_asset);
     IF coalesce(p_symbol, '') !~ '^[[:graph:]]{1,32}$' THEN
         RAISE EXCEPTION USING ERRCODE = 'UP000',
-            MESSAGE = 'malformed symbol', DETAIL = format('Symbol is %s.', coalesce(quote_literal(p_symbol), 'NULL')),
+            MESSAGE = 'malformed symbol', DETAIL = format('Symbol is %s.', coalesce(quote_literal(left(p_symbol, 100)), 'NULL')),
             HINT = 'Use 1 to 32 visible characters.';
     END IF;
     v_contract := usdtpay.address_bytes(v_family, p_contract);
@@ -248,7 +249,7 @@ BEGIN
     IF v_old.token_id IS NULL THEN
         IF (SELECT count(*) >= 64 FROM usdtpay.token AS t WHERE t.network_id = v_id) THEN
             RAISE EXCEPTION USING ERRCODE = 'UP000',
-                MESSAGE = 'too many tokens', DETAIL = format('Network "%s" watches 64 already.', p_network),
+                MESSAGE = 'too many tokens', DETAIL = format('Network "%s" watches 64 already.', left(p_network, 100)),
                 HINT = 'Every token watched is asked for with every block.';
         END IF;
         INSERT INTO usdtpay.token (network_id, asset_id, contract, symbol, decimals)
@@ -258,13 +259,13 @@ BEGIN
     IF v_old.decimals <> p_decimals THEN
         RAISE EXCEPTION USING ERRCODE = 'UP202',
             MESSAGE = 'the token is defined differently',
-            DETAIL = format('Token %s of network "%s" has %s decimals, not %s.', p_contract, p_network, v_old.decimals, p_decimals),
+            DETAIL = format('Token %s of network "%s" has %s decimals, not %s.', left(p_contract, 100), left(p_network, 100), v_old.decimals, p_decimals),
             HINT = 'Decimals of a contract never change.';
     END IF;
     IF v_old.asset_id IS NOT NULL AND v_old.asset_id IS DISTINCT FROM v_asset THEN
         RAISE EXCEPTION USING ERRCODE = 'UP202',
             MESSAGE = 'the token already counts as an asset',
-            DETAIL = format('Token %s of network "%s" counts as asset %s.', p_contract, p_network, v_old.asset_id),
+            DETAIL = format('Token %s of network "%s" counts as asset %s.', left(p_contract, 100), left(p_network, 100), v_old.asset_id),
             HINT = 'Deposits were credited by it; it cannot be taken back or changed.';
     END IF;
     UPDATE usdtpay.token AS t SET asset_id = v_asset
@@ -299,7 +300,8 @@ BEGIN
     END IF;
     IF p_headers IS NULL OR jsonb_typeof(p_headers) <> 'object' THEN
         RAISE EXCEPTION USING ERRCODE = 'UP000',
-            MESSAGE = 'headers are no object', HINT = 'Give a JSON object of header names and values.';
+            MESSAGE = 'headers are no object', DETAIL = format('They are %s.', coalesce(jsonb_typeof(p_headers), 'NULL')),
+            HINT = 'Give a JSON object of header names and values.';
     END IF;
     SELECT h.key INTO v_bad FROM jsonb_each(p_headers) AS h
     WHERE h.key !~ '^[A-Za-z0-9_-]{1,64}$' OR lower(h.key) IN ('content-type', 'content-length', 'host', 'transfer-encoding')
@@ -402,7 +404,7 @@ BEGIN
     END LOOP;
     IF NOT EXISTS (SELECT FROM usdtpay_internal.endpoint AS e WHERE e.network_id = v_id AND e.enabled) THEN
         RAISE EXCEPTION USING ERRCODE = 'UP203',
-            MESSAGE = 'the network has no endpoint', DETAIL = format('Network is "%s".', p_code),
+            MESSAGE = 'the network has no endpoint', DETAIL = format('Network is "%s".', left(p_code, 100)),
             HINT = 'Give the URL of at least one node, better of two run by different people.';
     END IF;
     IF p_start_block < 0 THEN
@@ -415,7 +417,7 @@ BEGIN
         WHERE c.network_id = v_id AND c.tip_number IS NOT NULL AND n.start_block IS DISTINCT FROM p_start_block
     ) THEN
         RAISE EXCEPTION USING ERRCODE = 'UP201',
-            MESSAGE = 'the network has been scanned already', DETAIL = format('Network is "%s".', p_code),
+            MESSAGE = 'the network has been scanned already', DETAIL = format('Network is "%s".', left(p_code, 100)),
             HINT = 'Look at older blocks with usdtpay.rescan(code, from, to).';
     END IF;
     UPDATE usdtpay.network AS n SET enabled = true, start_block = coalesce(p_start_block, n.start_block) WHERE n.network_id = v_id;
@@ -449,7 +451,7 @@ BEGIN
     SELECT c.* INTO v_cur FROM usdtpay.chain_cursor AS c WHERE c.network_id = v_id FOR NO KEY UPDATE;
     IF v_cur.halted_at IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'UP201',
-            MESSAGE = 'the network is not halted', DETAIL = format('Network is "%s".', p_code),
+            MESSAGE = 'the network is not halted', DETAIL = format('Network is "%s".', left(p_code, 100)),
             HINT = 'usdtpay.network_status shows what it does.';
     END IF;
     IF coalesce(btrim(p_reason), '') = '' THEN

@@ -57,7 +57,7 @@ BEGIN
     IF p_currency = 'USDT' THEN
         IF p_rate IS NOT NULL THEN
             RAISE EXCEPTION USING ERRCODE = 'UP000',
-                MESSAGE = 'an order priced in USDT takes no rate', DETAIL = format('Rate is %s.', p_rate),
+                MESSAGE = 'an order priced in USDT takes no rate', DETAIL = format('Rate is %s.', left(p_rate::text, 100)),
                 HINT = 'Leave p_rate out, or give p_currency.';
         END IF;
         v_due := usdtpay_internal.minor(p_amount, 6, 'amount');
@@ -67,7 +67,7 @@ BEGIN
         OR p_rate NOT BETWEEN 1e-9 AND 1e12 OR p_amount <= 0 OR p_amount > 1e21 THEN
             RAISE EXCEPTION USING ERRCODE = 'UP004',
                 MESSAGE = 'a fiat price needs a currency code, an amount and a rate',
-                DETAIL = format('Currency "%s", amount %s, rate %s.', p_currency, p_amount, p_rate),
+                DETAIL = format('Currency "%s", amount %s, rate %s.', left(p_currency, 100), left(p_amount::text, 100), left(p_rate::text, 100)),
                 HINT = 'p_rate is units of the currency for one USDT, for example 7.24 for CNY.';
         END IF;
         -- four decimals, because a payer types it; rounded up, because it must not fall short
@@ -101,7 +101,7 @@ BEGIN
     IF v_ids IS NULL OR p_codes IS NOT NULL AND cardinality(v_ids) < cardinality(ARRAY(SELECT DISTINCT unnest(p_codes))) THEN
         RAISE EXCEPTION USING ERRCODE = 'UP203',
             MESSAGE = 'a network is not enabled, or no wallet serves it',
-            DETAIL = format('Asked for: %s.', coalesce(array_to_string(p_codes, ', '), 'all')),
+            DETAIL = format('Asked for: %s.', coalesce(left(array_to_string(p_codes, ', '), 200), 'all')),
             HINT = 'See usdtpay.network_status; enable networks with usdtpay.network_enable and add wallets with usdtpay.wallet_add.';
     END IF;
     RETURN QUERY
@@ -367,7 +367,7 @@ BEGIN
     ORDER BY t.token_id LIMIT 1;
     IF v_o.raw IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'UP200',
-            MESSAGE = 'no such order on that network', DETAIL = format('Order is %s, network "%s".', p_order, p_network),
+            MESSAGE = 'no such order on that network', DETAIL = format('Order is %s, network "%s".', p_order, left(p_network, 100)),
             HINT = 'See usdtpay.payment_option for the networks of an order.';
     END IF;
     SELECT f.uri INTO v_uri
@@ -375,7 +375,7 @@ BEGIN
     WHERE f.form = CASE WHEN p_form = 'standard' AND v_o.family = 'tron' THEN v_o.tron_uri ELSE p_form END;
     IF v_uri IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'UP000',
-            MESSAGE = 'no such form of a payment URI', DETAIL = format('Form is "%s", family %s.', p_form, v_o.family),
+            MESSAGE = 'no such form of a payment URI', DETAIL = format('Form is "%s", family %s.', left(p_form, 100), v_o.family),
             HINT = 'Forms are standard and address; on TRON also tron and tron_amount.';
     END IF;
     RETURN v_uri;

@@ -24,12 +24,12 @@ BEGIN
     IF usdtpay_internal.session_has_role('usdtpay_operator') THEN
         RAISE EXCEPTION USING ERRCODE = 'UP200',
             MESSAGE = 'no such party',
-            DETAIL = format('Party code is "%s".', p_party),
+            DETAIL = format('Party code is "%s".', left(p_party, 100)),
             HINT = 'See usdtpay.party, or create it with usdtpay.merchant_create.';
     END IF;
     RAISE EXCEPTION USING ERRCODE = 'UP101',
         MESSAGE = 'the session may not act for that party',
-        DETAIL = format('Party code is "%s".', p_party),
+        DETAIL = format('Party code is "%s".', left(p_party, 100)),
         HINT = 'Leave the party out to act for your own.';
 END;
 $$;
@@ -77,13 +77,13 @@ BEGIN
     OR p_amount > 9000000000000000000 / 10::numeric ^ p_scale THEN
         RAISE EXCEPTION USING ERRCODE = 'UP004',
             MESSAGE = format('%s is no amount', p_what),
-            DETAIL = format('Value is %s.', coalesce(p_amount::text, 'null')),
+            DETAIL = format('Value is %s.', coalesce(left(p_amount::text, 100), 'null')),
             HINT = 'Give a finite amount that is not negative.';
     END IF;
     IF scale(trim_scale(p_amount)) > p_scale THEN
         RAISE EXCEPTION USING ERRCODE = 'UP004',
             MESSAGE = format('%s has too many decimals', p_what),
-            DETAIL = format('Value is %s, the asset has %s decimals.', p_amount, p_scale),
+            DETAIL = format('Value is %s, the asset has %s decimals.', left(p_amount::text, 100), p_scale),
             HINT = 'Round it yourself: amounts are never rounded silently.';
     END IF;
     RETURN (p_amount * 10::numeric ^ p_scale)::bigint;
@@ -154,7 +154,7 @@ BEGIN
     IF p_code IS NULL OR p_code !~ '^[a-z0-9][a-z0-9_.-]{0,62}$' OR coalesce(p_name, '') = '' OR length(p_name) > 200 THEN
         RAISE EXCEPTION USING ERRCODE = 'UP000',
             MESSAGE = 'a merchant needs a code and a name',
-            DETAIL = format('Code is "%s", name is "%s".', p_code, p_name),
+            DETAIL = format('Code is "%s", name is "%s".', left(p_code, 100), left(p_name, 100)),
             HINT = 'The code takes 1 to 63 of a-z 0-9 _ . - and starts with a letter or digit; the name at most 200 characters.';
     END IF;
     INSERT INTO usdtpay.party (code, name, kind) VALUES (p_code, p_name, 'merchant')
@@ -165,7 +165,7 @@ BEGIN
         IF v_party IS NULL THEN
             RAISE EXCEPTION USING ERRCODE = 'UP202',
                 MESSAGE = 'that code belongs to another party',
-                DETAIL = format('Code is "%s".', p_code),
+                DETAIL = format('Code is "%s".', left(p_code, 100)),
                 HINT = 'Choose another code, or repeat the call with the same name.';
         END IF;
         RETURN v_party;
@@ -298,7 +298,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'UP000',
             MESSAGE = 'no such setting value',
             DETAIL = format(
-                'late_policy "%s", overpay_policy "%s", order_ttl %s, tron_uri "%s".', p_late_policy, p_overpay_policy, p_order_ttl, p_tron_uri
+                'late_policy "%s", overpay_policy "%s", order_ttl %s, tron_uri "%s".', left(p_late_policy, 100), left(p_overpay_policy, 100), p_order_ttl, left(p_tron_uri, 100)
             ),
             HINT = 'late_policy is auto, review or refund; overpay_policy accept or hold; order_ttl 1 minute to 90 days; '
                 'tron_uri address, tron or tron_amount.';
@@ -350,7 +350,7 @@ BEGIN
     WHERE m.party_id = usdtpay_internal.party_acting(p_party);
     IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'UP200',
-            MESSAGE = 'the party is no merchant', DETAIL = format('Party code is "%s".', p_party),
+            MESSAGE = 'the party is no merchant', DETAIL = format('Party code is "%s".', left(p_party, 100)),
             HINT = 'Create one with usdtpay.merchant_create.';
     END IF;
 END;

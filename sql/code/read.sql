@@ -129,7 +129,7 @@ BEGIN
     IF p_limit IS NULL OR p_limit NOT BETWEEN 1 AND 10000
     OR p_state <> ALL (enum_range(NULL::usdtpay.order_state)::text[]) THEN
         RAISE EXCEPTION USING ERRCODE = 'UP000',
-            MESSAGE = 'no such state, or a limit out of range', DETAIL = format('State "%s", limit %s.', p_state, p_limit),
+            MESSAGE = 'no such state, or a limit out of range', DETAIL = format('State "%s", limit %s.', left(p_state, 100), p_limit),
             HINT = 'The limit is 1 to 10000; see the type usdtpay.order_state for the states.';
     END IF;
     RETURN QUERY SELECT s.* FROM usdtpay.order_status AS s
@@ -186,6 +186,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     v_party bigint := usdtpay_internal.party_acting(p_party);
+    -- a slow transaction posts with an older time; there is no hour before the first one
+    v_since timestamptz := CASE WHEN p_from > '0001-01-01' THEN p_from - interval '1 hour' ELSE '-infinity' END;
 BEGIN
     IF p_from IS NULL OR p_to IS NULL OR p_from > p_to OR p_limit IS NULL OR p_limit NOT BETWEEN 1 AND 1000000 THEN
         RAISE EXCEPTION USING ERRCODE = 'UP000',
@@ -204,7 +206,7 @@ BEGIN
             w.account_id, w.scale, CASE WHEN q.debit_account = w.account_id THEN q.debit_prev ELSE q.credit_prev END, q
         FROM walk AS w
         JOIN usdtpay.posting AS q ON q.party_id = v_party AND q.posting_id = w.at
-        WHERE w.at <> 0 AND q.posted_at >= p_from - interval '1 hour' -- a slow transaction posts with an older time
+        WHERE w.at <> 0 AND q.posted_at >= v_since
     )
     SELECT
         (w.p).posted_at, (w.p).posting_id / 256, (w.p).kind, (w.p).reference,

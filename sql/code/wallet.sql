@@ -17,7 +17,7 @@ BEGIN
     OR p_family IS NULL OR p_family NOT IN ('evm', 'tron') THEN
         RAISE EXCEPTION USING ERRCODE = 'UP000',
             MESSAGE = 'a wallet needs a code, a kind and a family',
-            DETAIL = format('Code "%s", kind "%s", family "%s".', p_code, p_kind, p_family),
+            DETAIL = format('Code "%s", kind "%s", family "%s".', left(p_code, 100), left(p_kind, 100), left(p_family, 100)),
             HINT = 'The code has 1 to 63 characters; kinds are xpub, pool and shared; families are evm and tron.';
     END IF;
     IF p_quarantine NOT BETWEEN interval '0' AND interval '365 days' THEN
@@ -28,7 +28,7 @@ BEGIN
     IF (p_kind = 'xpub') <> (p_xpub IS NOT NULL) OR (p_kind = 'xpub') <> (p_addresses IS NULL) THEN
         RAISE EXCEPTION USING ERRCODE = 'UP000',
             MESSAGE = 'an xpub wallet takes an xpub, the others take addresses',
-            DETAIL = format('Kind is "%s".', p_kind),
+            DETAIL = format('Kind is "%s".', left(p_kind, 100)),
             HINT = 'Give p_xpub for kind xpub and p_addresses for pool and shared.';
     END IF;
     IF v_party = 1 THEN
@@ -47,7 +47,7 @@ BEGIN
             RETURN v_old.wallet_id;
         END IF;
         RAISE EXCEPTION USING ERRCODE = 'UP202',
-            MESSAGE = 'that code names another wallet', DETAIL = format('Code is "%s".', p_code),
+            MESSAGE = 'that code names another wallet', DETAIL = format('Code is "%s".', left(p_code, 100)),
             HINT = 'Repeat the call with the same kind, family, xpub and quarantine, or choose another code.';
     END IF;
     PERFORM usdtpay_internal.turn_take('xpub:' || p_xpub, 0); -- another party may bring it at the same time
@@ -83,11 +83,12 @@ BEGIN
     IF p_addresses IS NULL THEN
         RETURN 0;
     END IF;
-    IF cardinality(p_addresses) = 0 OR array_position(p_addresses, NULL) IS NOT NULL OR cardinality(p_addresses) > 100000 THEN
+    IF cardinality(p_addresses) NOT BETWEEN 1 AND 100000 OR array_ndims(p_addresses) > 1
+    OR array_position(p_addresses, NULL) IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'UP000',
             MESSAGE = 'a list of addresses is empty, too long or has holes',
             DETAIL = format('It has %s elements.', cardinality(p_addresses)),
-            HINT = 'Give 1 to 100000 addresses.';
+            HINT = 'Give a plain array of 1 to 100000 addresses.';
     END IF;
     SELECT t.address INTO v_taken
     FROM unnest(p_addresses) AS t (address)
@@ -163,7 +164,7 @@ BEGIN
     SELECT n.family INTO v_family FROM usdtpay.network AS n WHERE n.code = p_network AND n.enabled;
     IF v_family IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'UP203',
-            MESSAGE = 'the network is not enabled', DETAIL = format('Network is "%s".', p_network),
+            MESSAGE = 'the network is not enabled', DETAIL = format('Network is "%s".', left(p_network, 100)),
             HINT = 'See usdtpay.network_status; operators enable one with usdtpay.network_enable.';
     END IF;
     SELECT a.raw INTO v_raw FROM usdtpay.address AS a

@@ -425,15 +425,16 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_before timestamptz := now() - p_keep;
+    v_before timestamptz;
     v_total integer := 0;
     v_count integer;
 BEGIN
-    IF p_keep IS NULL OR p_keep < interval '0' OR p_limit IS NULL OR p_limit < 1 THEN
+    IF p_keep IS NULL OR p_keep NOT BETWEEN interval '0' AND interval '100 years' OR p_limit IS NULL OR p_limit < 1 THEN
         RAISE EXCEPTION USING ERRCODE = 'UP000', MESSAGE = 'retention is out of range',
             DETAIL = format('p_keep is %s, p_limit is %s.', coalesce(p_keep::text, 'null'), coalesce(p_limit::text, 'null')),
-            HINT = 'Pass an interval of at least 0 and a limit of at least 1.';
+            HINT = 'Pass an interval of 0 to 100 years and a limit of at least 1.';
     END IF;
+    v_before := now() - p_keep;
     DELETE FROM usdtpay.webhook_attempt AS a
      WHERE (a.party_id, a.attempt_id) IN (
          SELECT o.party_id, o.attempt_id FROM usdtpay.webhook_attempt AS o

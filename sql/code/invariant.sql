@@ -78,8 +78,8 @@ AS $$
             FROM usdtpay.deposit AS d WHERE d.order_id IS NOT NULL AND d.route = 'matched' AND d.state <> 'orphaned' GROUP BY 1, 2
         ) AS m ON m.party_id = o.party_id AND m.order_id = o.order_id
         WHERE o.seen <> coalesce(m.seen, 0) OR o.final <> coalesce(m.final, 0)
-        OR o.state = 'paid' AND o.final < o.due - o.underpay_tolerance
-        OR o.state IN ('pending', 'confirming', 'partially_paid', 'expired', 'underpaid') AND o.final >= o.due - o.underpay_tolerance
+        OR o.state = 'paid' AND o.final < greatest(o.due - o.underpay_tolerance, 1)
+        OR o.state IN ('pending', 'confirming', 'partially_paid', 'expired', 'underpaid') AND o.final >= greatest(o.due - o.underpay_tolerance, 1)
         LIMIT 5
     ) AS b
 $$;

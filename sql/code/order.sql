@@ -35,9 +35,9 @@ CREATE OR REPLACE FUNCTION usdtpay_internal.order_next(
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE
     WHEN p_state IN ('draft', 'paid', 'reversed') THEN p_state
-    WHEN p_final >= p_need THEN 'paid'
+    WHEN p_final >= greatest(p_need, 1) THEN 'paid' -- a tolerance never makes nothing enough
     WHEN p_state IN ('expired', 'underpaid', 'canceled') THEN CASE WHEN p_final > 0 THEN 'underpaid' ELSE p_state END
-    WHEN p_seen >= p_need THEN 'confirming'
+    WHEN p_seen >= greatest(p_need, 1) THEN 'confirming'
     WHEN p_seen > 0 THEN 'partially_paid'
     ELSE 'pending'
 END::usdtpay.order_state;

@@ -68,7 +68,7 @@ COMMENT ON COLUMN usdtpay.payment_order.final IS 'Sum of its final deposits';
 COMMENT ON COLUMN usdtpay.payment_order.refunded IS 'Sum sent back';
 COMMENT ON COLUMN usdtpay.payment_order.excess IS 'What was paid beyond due once paid';
 COMMENT ON COLUMN usdtpay.payment_order.settled IS 'Custodial amount moved out of the pending account by settlement';
-COMMENT ON COLUMN usdtpay.payment_order.underpay_tolerance IS 'May be missing and still count as paid';
+COMMENT ON COLUMN usdtpay.payment_order.underpay_tolerance IS 'May be missing and still count as paid: the merchant''s setting, at most a tenth of due, until order_settle_underpaid';
 COMMENT ON COLUMN usdtpay.payment_order.overpay_tolerance IS 'Excess up to here is not called overpaid';
 COMMENT ON COLUMN usdtpay.payment_order.fee_bps IS 'Platform fee in basis points';
 COMMENT ON COLUMN usdtpay.payment_order.event_seq IS 'Events emitted so far';

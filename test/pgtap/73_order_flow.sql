@@ -82,15 +82,21 @@ SELECT sim.paid(sim.send(sim.addr('short'), 9500000, 'short'), sim.send(sim.addr
 SELECT is(sim.order('short') || ', ' || sim.order('short2'), 'paid 10/9.5/9.5, partially_paid 10/9.499999/9.499999', 'the tolerance is exact');
 SELECT is(sim.bal('available'), 72.29, 'what arrived is available');
 
--- a tolerance larger than the price does not pay an order by itself
+-- a tolerance larger than the price: a tenth of it counts, and nothing or dust is never enough
 SELECT usdtpay.merchant_set(p_underpay_tolerance => 100, p_party => 'shop');
 SELECT sim.buy('generous', 1);
 SELECT usdtpay.merchant_set(p_underpay_tolerance => 0, p_party => 'shop');
-SELECT sim.grow() \gset quiet_
+SELECT sim.grow(ARRAY[sim.send(sim.addr('generous'), 10000, 'generous')]) \gset quiet_
+SELECT is(sim.order('generous') || ', ' || sim.events('order', sim.id('generous')), 'partially_paid 1/0.01/0, order.partially_paid', 'a little that is only seen pays nothing');
 SELECT sim.settle() \gset quiet_
-SELECT is(sim.order('generous'), 'pending 1/0/0', 'nothing is not enough');
-SELECT sim.paid(sim.send(sim.addr('generous'), 10000, 'generous')) \gset quiet_
-SELECT is(sim.order('generous'), 'paid 1/0.01/0.01', 'a little is');
+SELECT is(sim.order('generous'), 'partially_paid 1/0.01/0.01', 'nor does it when final');
+SELECT sim.paid(sim.send(sim.addr('generous'), 879999, 'generous2')) \gset quiet_
+SELECT is(sim.order('generous'), 'partially_paid 1/0.889999/0.889999 multiple', 'a tenth may be missing, not more');
+SELECT sim.paid(sim.send(sim.addr('generous'), 10001, 'generous3')) \gset quiet_
+SELECT is(sim.order('generous'), 'paid 1/0.9/0.9 multiple', 'and then it is paid');
+SELECT is((SELECT string_agg(usdtpay_internal.order_next(s.state, n.need, 0, 0)::text, ' ' ORDER BY s.state) FROM (VALUES ('pending'::usdtpay.order_state), ('canceled')) AS s (state), (VALUES (0), (-5)) AS n (need)),
+    'pending pending canceled canceled', 'no money pays no order, whatever the tolerance');
+SELECT sim.sound();
 
 -- expired, then paid late
 CREATE FUNCTION pg_temp.expire(VARIADIC p_references text[]) RETURNS text LANGUAGE sql AS $$

@@ -138,6 +138,21 @@ provider_fits(const UsdtpayProvider *p, int64 head, int64 final, TimestampTz now
 		   !TimestampDifferenceExceeds(p->head_at, now, PROVIDER_HEAD_STALE_MS);
 }
 
+/* Gives the highest block any of those has that can be asked now; except is a bit per provider
+ * already tried.  Returns: -1 when there is none. */
+int64
+usdtpay_provider_reach(const UsdtpayProvider *all, int count, uint64 except)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	int64 reach = -1;
+	int i;
+
+	for (i = 0; i < count; i++)
+		if ((except & (UINT64CONST(1) << i)) == 0 && provider_fits(&all[i], 0, 0, now))
+			reach = Max(reach, all[i].head);
+	return reach;
+}
+
 /* Chooses a provider that has the blocks; except is a bit per provider already tried, avoid is
  * taken only when there is no other.  Lowest priority first; within one, the fastest, or with
  * a small chance any.  Returns: NULL when there is none. */

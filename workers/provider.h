@@ -60,6 +60,7 @@ typedef struct UsdtpayProvider
 	uint8 head_hash[32];
 	int64 final;
 	TimestampTz head_at;
+	TimestampTz moved_at; /* when head last grew */
 	char *header; /* its head block as it wrote it, in the tick's context; NULL when not fresh */
 	int64 agreed; /* height at which its chain was last seen to be ours */
 	uint8 agreed_hash[32];
@@ -82,6 +83,7 @@ extern void usdtpay_provider_worked(UsdtpayProvider *p, double elapsed_ms);
 extern void usdtpay_provider_failed(UsdtpayProvider *p, UsdtpayRpcVerdict verdict, const char *what,
 									int64 retry_after_ms);
 extern void usdtpay_provider_refuse(UsdtpayProvider *p, const char *what);
+extern int64 usdtpay_provider_reach(const UsdtpayProvider *all, int count, uint64 except);
 extern UsdtpayProvider *usdtpay_provider_choose(UsdtpayProvider *all, int count, int64 head,
 												int64 final, uint64 except,
 												const UsdtpayProvider *avoid);

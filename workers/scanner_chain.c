@@ -6,7 +6,8 @@
  * Every step asks one provider after another until one answers well; a step that fails with all
  * of them is tried again after a pause that doubles.  No step trusts a single node where there
  * are two: a fork one node alone is on does not rewind, a bloom it does not satisfy is asked
- * elsewhere, and what it contradicts below final must be confirmed before the network halts.
+ * elsewhere, no block is final that only one of them calls final, and what it contradicts below
+ * final must be confirmed before the network halts.
  */
 #include "postgres.h"
 
@@ -27,6 +28,8 @@
 #define CHAIN_FINAL_SPAN   500
 #define CHAIN_FINAL_GAP_MS 1000
 #define CHAIN_GAP_RETRY_MS 500
+#define CHAIN_ALIVE_MS     30000
+#define CHAIN_ALIVE_BLOCKS 20
 
 /* Gives the bit of a provider in an except mask. */
 static uint64
@@ -278,6 +281,15 @@ chain_tip_range(const Scanner *s, int64 *from, int64 *to)
 	return true;
 }
 
+/* Tells whether nobody has given a second look for as long as patience lasts. */
+static bool
+chain_patience_over(const Scanner *s)
+{
+	return s->waiting_since != 0 &&
+		   TimestampDifferenceExceeds(s->waiting_since, GetCurrentTimestamp(),
+									  usdtpay_second_look_patience);
+}
+
 /* Tells whether a node may be believed by itself: when there is no other one that may be asked, or
  * when none of the others has given a second look for as long as patience lasts. */
 static bool
@@ -287,9 +299,7 @@ chain_alone(const Scanner *s, const UsdtpayProvider *teller)
 
 	for (i = 0; i < s->provider_count; i++)
 		if (&s->providers[i] != teller && s->providers[i].state != USDTPAY_PROVIDER_REFUSED)
-			return s->waiting_since != 0 &&
-				   TimestampDifferenceExceeds(s->waiting_since, GetCurrentTimestamp(),
-											  usdtpay_second_look_patience);
+			return chain_patience_over(s);
 	return true;
 }
 
@@ -301,18 +311,26 @@ scanner_advance(Scanner *s)
 	uint64 except = shun ? chain_bit(s, s->distrusted) : 0;
 	int64 from;
 	int64 to;
+	int64 wanted;
+	bool asked = false;
 
 	if (!chain_tip_range(s, &from, &to))
 		return false;
+	wanted = to;
 	for (;;)
 	{
-		UsdtpayProvider *p =
-			usdtpay_provider_choose(s->providers, s->provider_count, to, 0, except, NULL);
+		UsdtpayProvider *p;
 		ScannerIngest ingest;
 
+		/* A head that one node claims must not hold back what the others have. */
+		to = Min(to, usdtpay_provider_reach(s->providers, s->provider_count, except));
+		if (to < from)
+			break;
+		p = usdtpay_provider_choose(s->providers, s->provider_count, to, 0, except, NULL);
 		if (p == NULL)
 			break;
 		except |= chain_bit(s, p);
+		asked = true;
 		if (!chain_attempt(s, p, SCANNER_LOOK_TIP, from, to, &ingest) ||
 			ingest.verdict == SCANNER_FAULT)
 			continue;
@@ -323,8 +341,70 @@ scanner_advance(Scanner *s)
 		s->tip_retries = 0;
 		return s->tip < s->served;
 	}
-	scanner_note(s, "no node gives blocks " INT64_FORMAT " to " INT64_FORMAT, from, to);
-	s->tip_at = chain_pause(&s->tip_retries);
+	scanner_note(s, "no node gives blocks " INT64_FORMAT " to " INT64_FORMAT, from, wanted);
+	s->tip_at = asked ? chain_pause(&s->tip_retries) : scanner_after(s->poll_ms);
+	return false;
+}
+
+/* Counts the nodes that keep pace with a chain: they answer, and their head moves. */
+static int
+chain_witnesses(const Scanner *s)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	int count = 0;
+	int i;
+
+	for (i = 0; i < s->provider_count; i++)
+	{
+		const UsdtpayProvider *p = &s->providers[i];
+
+		count += p->state == USDTPAY_PROVIDER_OK &&
+				 !TimestampDifferenceExceeds(p->head_at, now, CHAIN_ALIVE_MS) &&
+				 !TimestampDifferenceExceeds(p->moved_at, now,
+											 Max(CHAIN_ALIVE_MS, CHAIN_ALIVE_BLOCKS * s->block_ms));
+	}
+	return count;
+}
+
+/* Gives the highest block that two nodes call final, so that none alone can make one so.  A claim
+ * outlives its node's silence: what was final stays so.  One node's word suffices where there is no
+ * other, or when patience is over and no other keeps pace: one that does is not silent, it denies. */
+static int64
+chain_vouched(const Scanner *s, int witnesses)
+{
+	int64 claims[2] = {-1, -1};
+	int others = 0;
+	int i;
+
+	for (i = 0; i < s->provider_count; i++)
+	{
+		const UsdtpayProvider *p = &s->providers[i];
+		int64 claim = p->head - s->final_depth;
+
+		others += p->state != USDTPAY_PROVIDER_REFUSED;
+		if (s->final_tag)
+			claim = Min(claim, p->final);
+		if (p->state != USDTPAY_PROVIDER_OK)
+			continue;
+		claims[1] = Max(claims[1], Min(claim, claims[0]));
+		claims[0] = Max(claims[0], claim);
+	}
+	return others < 2 || (witnesses < 2 && chain_patience_over(s)) ? claims[0] : claims[1];
+}
+
+/* Cuts a range that is final by one node's word to what two say.  Returns: false when nothing is
+ * left; a witness that denies is no reason to lose patience. */
+static bool
+chain_cut_unvouched(Scanner *s, int64 from, int64 *to)
+{
+	int witnesses = chain_witnesses(s);
+
+	*to = Min(*to, chain_vouched(s, witnesses));
+	if (*to >= from)
+		return true;
+	if (witnesses < 2 && s->waiting_since == 0)
+		s->waiting_since = GetCurrentTimestamp();
+	s->final_at = scanner_after(CHAIN_GAP_RETRY_MS);
 	return false;
 }
 
@@ -383,7 +463,8 @@ scanner_finalize(Scanner *s)
 	int64 from;
 	int64 to;
 
-	if (!chain_final_range(s, &from, &to) || !scanner_db_teller(s, from, &to, &teller))
+	if (!chain_final_range(s, &from, &to) || !chain_cut_unvouched(s, from, &to) ||
+		!scanner_db_teller(s, from, &to, &teller))
 		return false;
 	for (;;)
 	{

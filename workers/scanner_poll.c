@@ -93,6 +93,8 @@ poll_take_identity(Scanner *s, UsdtpayProvider *p, UsdtpayRpc *rpc)
 static void
 poll_take_head(Scanner *s, UsdtpayProvider *p, UsdtpayRpc *rpc)
 {
+	int64 before = p->head;
+
 	if (rpc->calls[0].advice.verdict != USDTPAY_RPC_OK)
 		return;
 	if (!s->family->read_head(s, p, rpc))
@@ -101,6 +103,8 @@ poll_take_head(Scanner *s, UsdtpayProvider *p, UsdtpayRpc *rpc)
 		return;
 	}
 	p->head_at = GetCurrentTimestamp();
+	if (p->head > before)
+		p->moved_at = p->head_at;
 	s->polled = true;
 }
 

@@ -181,8 +181,27 @@ function editLogs(list, fault, edit) {
     : list.flatMap(log => chosen(log) ? edit.each(log, fault) : [log])
 }
 
+// Calls the block final that is `back` below the newest one.
+const finalTag = {
+  before: async (call, { back = 0 }, upstream) => {
+    if (call.method !== 'eth_getBlockByNumber' || call.params[0] !== 'finalized') return undefined
+    const head = Number(await upstream('eth_blockNumber', []))
+    call.params = [hex(Math.max(0, head - back)), call.params[1]]
+    return undefined
+  }
+}
+
+// Claims a head that is `add` higher than it is.
+const claimHead = {
+  after: (call, result, { add = 5 }) =>
+    call.method === 'eth_getBlockByNumber' && call.params[0] === 'latest' && result
+      ? { ...result, number: hex(Number(result.number) + add) } : result
+}
+
 const lies = {
   lag,
+  'final-tag': finalTag,
+  'claim-head': claimHead,
   'chain-id': {
     after: (call, result, { value = 424242 }) =>
       call.method === 'eth_chainId' ? hex(value)

@@ -76,6 +76,31 @@ for my $liar (0, 1)
 	settled('the next one is');
 }
 
+# Finality is no single node's word either.  An honest node calls final what lies 80 blocks back, as
+# Ethereum's do; the other one whatever is new.
+$anvil->mine(100);
+caught_up($db, $anvil);
+for my $liar (0, 1)
+{
+	my $before = credited();
+	$node[$liar]->fault(kind => 'final-tag', back => 0);
+	$node[ 1 - $liar ]->fault(kind => 'final-tag', back => 80);
+	pay(5_000_000);
+	caught_up($db, $anvil);
+	sleep 3;
+	is(credited(), $before, "what only node $liar calls final is not credited");
+	cmp_ok($node[$liar]->fired('final-tag'), '>', 0, 'it called it so');
+	$node[$_]->honest for 0, 1;
+	settled('once both call it final it is');
+}
+
+# A head nobody else has holds nothing back.
+$node[0]->fault(kind => 'claim-head', add => 30);
+pay(6_000_000);
+settled('a node that claims blocks it does not have delays nothing');
+cmp_ok($node[0]->fired('claim-head'), '>', 0, 'it claimed them');
+$node[0]->honest;
+
 # The liar is the only one there for a while: still nothing.
 $node[0]->fault(kind => 'alter-amount', add => 7);
 $node[1]->freeze;

@@ -111,10 +111,12 @@ chain_ingest(Scanner *s, UsdtpayProvider *p, ScannerLook look, ScannerSpan *span
 }
 
 /* Fetches a span from a provider and ingests it.  Memory of the attempt is freed before return.
+ * In: agreed, with a PEEK: the digest of somebody else's news; an answer with the same news is taken
+ * in, this very answer, for nobody knows what the node would say next time; else NULL.
  * Returns: false when the provider gave nothing to ingest. */
 static bool
 chain_attempt(Scanner *s, UsdtpayProvider *p, ScannerLook look, int64 from, int64 to,
-			  ScannerIngest *out)
+			  const char *agreed, ScannerIngest *out)
 {
 	MemoryContext context =
 		AllocSetContextCreate(CurrentMemoryContext, "usdtpay span", ALLOCSET_DEFAULT_SIZES);
@@ -128,6 +130,11 @@ chain_attempt(Scanner *s, UsdtpayProvider *p, ScannerLook look, int64 from, int6
 	if (fetched)
 	{
 		chain_ingest(s, p, look, &span, out);
+		if (agreed != NULL && out->verdict == SCANNER_INGESTED && strcmp(out->message, agreed) == 0)
+		{
+			chain_ingest(s, p, SCANNER_LOOK_RESCAN, &span, out);
+			out->taken = out->verdict == SCANNER_INGESTED;
+		}
 		if (out->verdict == SCANNER_FAULT)
 			usdtpay_provider_failed(p, USDTPAY_RPC_INVALID, out->message, -1);
 		if (out->verdict == SCANNER_FAULT && span.by_logs)
@@ -331,7 +338,7 @@ scanner_advance(Scanner *s)
 			break;
 		except |= chain_bit(s, p);
 		asked = true;
-		if (!chain_attempt(s, p, SCANNER_LOOK_TIP, from, to, &ingest) ||
+		if (!chain_attempt(s, p, SCANNER_LOOK_TIP, from, to, NULL, &ingest) ||
 			ingest.verdict == SCANNER_FAULT)
 			continue;
 		if (ingest.verdict == SCANNER_REORG)
@@ -475,7 +482,7 @@ scanner_finalize(Scanner *s)
 		if (p == NULL)
 			break;
 		except |= chain_bit(s, p);
-		if (!chain_attempt(s, p, SCANNER_LOOK_FINAL, from, to, &ingest) ||
+		if (!chain_attempt(s, p, SCANNER_LOOK_FINAL, from, to, NULL, &ingest) ||
 			ingest.verdict == SCANNER_FAULT)
 			continue;
 		if (ingest.verdict == SCANNER_DISAGREE)
@@ -511,28 +518,26 @@ scanner_finalize(Scanner *s)
 	return false;
 }
 
-/* Looks at old blocks without changing anything, with another node than the given one unless that
- * is alone.  Out: the digest of what we miss, empty for nothing.  Returns: who told, or NULL. */
+/* Looks at old blocks, with another node than the given one unless that is alone.  Changes nothing,
+ * unless agreed names the news that node told and this one tells the same: then they are taken in.
+ * Out: message, the digest of what we miss, empty for nothing.  Returns: who told, or NULL. */
 static UsdtpayProvider *
-chain_peek(Scanner *s, const UsdtpayProvider *other_than, int64 from, int64 to, char *news)
+chain_peek(Scanner *s, const UsdtpayProvider *other_than, int64 from, int64 to, const char *agreed,
+		   ScannerIngest *out)
 {
 	uint64 except = 0;
 
 	for (;;)
 	{
 		UsdtpayProvider *p = chain_confirmer(s, other_than, to, 0, except, false);
-		ScannerIngest ingest;
 
 		if (p == NULL)
 			return NULL;
 		except |= chain_bit(s, p);
-		if (!chain_attempt(s, p, SCANNER_LOOK_PEEK, from, to, &ingest) ||
-			ingest.verdict == SCANNER_FAULT || ingest.verdict == SCANNER_DISAGREE)
+		if (!chain_attempt(s, p, SCANNER_LOOK_PEEK, from, to, agreed, out) ||
+			out->verdict == SCANNER_FAULT || out->verdict == SCANNER_DISAGREE)
 			continue;
-		if (ingest.verdict != SCANNER_INGESTED)
-			return NULL;
-		strlcpy(news, ingest.message, sizeof(ingest.message));
-		return p;
+		return out->verdict == SCANNER_INGESTED ? p : NULL;
 	}
 }
 
@@ -541,31 +546,23 @@ static bool
 chain_take_news(Scanner *s, UsdtpayProvider *first, int64 from, int64 to, const char *news,
 				int *found)
 {
-	char again[sizeof(((ScannerIngest *) 0)->message)];
-	UsdtpayProvider *second = chain_peek(s, first, from, to, again);
-	ScannerIngest ingest;
+	ScannerIngest second;
 
-	if (second == NULL)
+	if (chain_peek(s, first, from, to, news, &second) == NULL)
 		return false;
-	if (strcmp(news, again) != 0)
-	{
+	if (!second.taken)
 		scanner_note(
 			s, "two nodes tell differently of the old blocks " INT64_FORMAT " to " INT64_FORMAT,
 			from, to);
-		return false;
-	}
-	if (!chain_attempt(s, second, SCANNER_LOOK_RESCAN, from, to, &ingest) ||
-		ingest.verdict != SCANNER_INGESTED)
-		return false;
-	*found = ingest.deposits;
-	return true;
+	*found = second.deposits;
+	return second.taken;
 }
 
 /* Works on a range somebody asked for.  Returns: whether there is more to do at once. */
 bool
 scanner_rescan(Scanner *s)
 {
-	char news[sizeof(((ScannerIngest *) 0)->message)];
+	ScannerIngest first;
 	UsdtpayProvider *p;
 	int found = 0;
 	int64 id;
@@ -576,8 +573,9 @@ scanner_rescan(Scanner *s)
 		!scanner_db_rescan(s, &id, &from, &last))
 		return false;
 	last = Min(last, Min(s->final, from + chain_span_size(s, usdtpay_scan_span) - 1));
-	p = chain_peek(s, NULL, from, last, news);
-	if (p != NULL && (news[0] == '\0' || chain_take_news(s, p, from, last, news, &found)))
+	p = chain_peek(s, NULL, from, last, NULL, &first);
+	if (p != NULL &&
+		(first.message[0] == '\0' || chain_take_news(s, p, from, last, first.message, &found)))
 	{
 		scanner_db_rescanned(s, id, last + 1, found);
 		return true;

@@ -83,6 +83,8 @@ caught_up($db, $anvil);
 for my $liar (0, 1)
 {
 	my $before = credited();
+	sql($db, sprintf "SELECT usdtpay.endpoint_set('dev', '%s', p_priority => %d)", $node[$_]->url, 100 + ($_ == $liar))
+		for 0, 1;    # the honest one tells, the liar would confirm
 	$node[$liar]->fault(kind => 'final-tag', back => 0);
 	$node[ 1 - $liar ]->fault(kind => 'final-tag', back => 80);
 	pay(5_000_000);
@@ -100,6 +102,22 @@ pay(6_000_000);
 settled('a node that claims blocks it does not have delays nothing');
 cmp_ok($node[0]->fired('claim-head'), '>', 0, 'it claimed them');
 $node[0]->honest;
+
+# What a look at old blocks finds is taken in as two nodes told it, not as one tells it next time:
+# here each tells the truth once and then another amount.
+my $carol = sql($db, sprintf "SELECT usdtpay.address_derive('%s', 'evm', 1)", UsdtPay::Scan::XPUB);
+my $paid  = $anvil->pay($token, $carol, 'raw:7000000');
+$owed += 7_000_000;
+pay(1_000_000);
+$owed -= 7_000_000;
+settled('a payment to an address nobody watches yet passes by');
+$owed += 7_000_000;
+is(scan_address($db, 'carol'), $carol, 'now it is watched');
+$_->fault(kind => 'alter-amount', method => 'eth_getLogs', add => 1_000_000, after => 1) for @node;
+sql($db, "SELECT usdtpay.rescan('dev', $paid->{block}, $paid->{block})");
+poll_ok($db, 'SELECT bool_and(done_at IS NOT NULL) FROM usdtpay.chain_rescan', 'the old block is looked at again');
+is(deposits($db, 'carol'), '7000000:final', 'and what both told is credited');
+$_->honest for @node;
 
 # The liar is the only one there for a while: still nothing.
 $node[0]->fault(kind => 'alter-amount', add => 7);

@@ -5,7 +5,7 @@
 \set seed 0.20261122
 \endif
 BEGIN;
-SELECT plan(13);
+SELECT plan(20);
 SELECT setseed(:seed);
 
 INSERT INTO usdtpay.party (party_id, code, name, kind) VALUES
@@ -157,6 +157,26 @@ SELECT cmp_ok((SELECT count(*) FROM answer a JOIN step s ON s.n = a.step WHERE a
 SELECT cmp_ok((SELECT count(*) FROM usdtpay.posting WHERE party_id = 900011), '>', 500::bigint, 'there were postings');
 SELECT cmp_ok((SELECT count(*) FROM answer WHERE said LIKE '%' || w || '%'), '>', 3::bigint, format('there was %s', w))
 	FROM unnest(ARRAY['exists', 'limit', 'UP202', 'UP303', 'unknown_account']) w;
+
+-- What chance does not meet: the ends of the range, and an account of the other party.
+SELECT usdtpay.account_open(900011, 'USDT', 'fiat:wide') AS wide, usdtpay.account_open(900011, 'USDT', 'margin') AS margin,
+	usdtpay.account_open(900011, 'USDT', 'payout') AS payout, usdtpay.account_open(900012, 'USDT', 'margin') AS foreign \gset
+SELECT usdtpay.ledger_post(900011, 'wide', ARRAY[:wide], ARRAY[:margin], ARRAY[9000000000000000000]),
+	usdtpay.ledger_hold(900011, 'wide hold', :margin, :payout, 5000000000000000000);
+CREATE FUNCTION pg_temp.refusal(p_lane text, p_debit bigint, p_credit bigint, p_amount bigint) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM set_config('usdtpay.ledger_direct', (p_lane = 'direct')::text, true);
+	RETURN (SELECT status FROM usdtpay.ledger_post(900011, 'refuse me', ARRAY[p_debit], ARRAY[p_credit], ARRAY[p_amount]));
+EXCEPTION WHEN OTHERS THEN
+	RETURN SQLSTATE || ' ' || SQLERRM;
+END
+$$;
+SELECT is(pg_temp.refusal(l, v.debit, v.credit, v.amount), v.said, l || ': ' || v.name)
+	FROM unnest(ARRAY['direct', 'plain']) l, (VALUES
+		(:margin::bigint, :payout::bigint, 5000000000000000000, 'UP300 account limit would break', 'debits and holds that pass 2^63 together meet the limit'),
+		(:wide, :margin, 5000000000000000000, 'UP300 account total out of range', 'a total does not pass 2^63'),
+		(:margin, :foreign, 1, 'UP200 account not found', 'a journal stays with its party')) v (debit, credit, amount, said, name);
+SELECT is_empty('SELECT * FROM usdtpay.ledger_verify() WHERE NOT holds', 'the ledger verifies at the end of the range');
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -259,5 +259,32 @@ SELECT is(usdtpay.order_reverse('s1', sim.id('self'), 'r', 'own'), 'reversed', '
 SELECT results_eq('SELECT account, balance FROM usdtpay.balance(''own'')', $$VALUES ('received'::text, 12.000001), ('self:dev', -12.000001)$$, 'indeed');
 SELECT sim.sound();
 
+-- all or nothing: a journal that is refused keeps the deposit, the order and the final cursor where they were
+SELECT sim.buy('refused');
+CREATE FUNCTION sim.close(p_name text, p_closed boolean) RETURNS boolean LANGUAGE sql AS $$
+    SELECT usdtpay_internal.account_set_closed(p.party_id, usdtpay.account_open(p.party_id, 'USDT', p_name), p_closed)
+    FROM usdtpay.party AS p WHERE p.code = 'shop'
+$$;
+SELECT sim.grow(ARRAY[sim.send(sim.addr('refused'), 4000000, 'refused1')]), sim.close('pending', true) \gset quiet_
+SELECT sim.refuses('SELECT sim.settle()', 'UP301', 'no deposit becomes final without its journal');
+SELECT sim.close('pending', false) \gset quiet_
+SELECT is(sim.settle() || ' ' || sim.order('refused') || ' ' || sim.dep('refused1'), 'ok partially_paid 10/4/4 final matched 4', 'the next try does both');
+SELECT sim.grow(ARRAY[sim.send(sim.addr('refused'), 6000000, 'refused2')]), sim.close('available', true) \gset quiet_
+SELECT sim.refuses('SELECT sim.settle()', 'UP301', 'no order becomes paid without its journal');
+SELECT sim.close('available', false) \gset quiet_
+SELECT is(sim.settle() || ' ' || sim.order('refused') || ' ' || sim.dep('refused2'), 'ok paid 10/10/10 multiple final matched 6', 'the next try does all of it');
+
+-- a fee is rounded to the nearest minor unit
+SELECT sim.bal('fee') AS fee \gset
+SELECT usdtpay.merchant_fee_set('shop', 1);
+SELECT sim.buy('fee down', 10.000001), sim.buy('fee up', 10.006), usdtpay.deposit_address('fee', 'dev', 'shop') AS fee_customer \gset quiet_
+SELECT sim.paid(sim.send(sim.addr('fee down'), 10000001, 'fee1'), sim.send(sim.addr('fee up'), 10006000, 'fee2')) \gset quiet_
+SELECT is(sim.bal('fee') - :fee, 0.002001, 'of orders');
+SELECT sim.paid(sim.send(:'quiet_fee_customer', 10000001, 'fee3')) \gset quiet_
+SELECT is(sim.bal('fee') - :fee, 0.003001, 'and of customers'' deposits');
+SELECT usdtpay.merchant_fee_set('shop', 0);
+SELECT sim.sound();
+
+
 SELECT * FROM finish();
 ROLLBACK;

@@ -1,6 +1,6 @@
 -- The house rules that the catalog can see, over every object of the extension.
 BEGIN;
-SELECT plan(9);
+SELECT plan(13);
 
 CREATE TEMP VIEW member AS
 	SELECT d.classid, d.objid
@@ -74,6 +74,48 @@ SELECT is_empty(
 	   WHERE r.relkind IN ('r', 'p', 'S') AND r.oid <> ALL (
 	         SELECT unnest(extconfig) FROM pg_extension WHERE extname = 'usdtpay')$$,
 	'every table and sequence is dumped');
+
+-- Restoring a dump fires triggers: one that writes would change what is restored.
+SELECT is_empty(
+	$$SELECT t.tgrelid::regclass, t.tgname FROM pg_trigger t JOIN relation r ON r.oid = t.tgrelid
+	   WHERE NOT t.tgisinternal AND (t.tgtype::integer & 1 = 1 OR t.tgfoid NOT IN (
+	         'usdtpay_internal.append_only'::regproc, 'usdtpay_internal.settings_changed'::regproc))$$,
+	'no trigger writes: they refuse or wake, statement by statement');
+
+-- A tenant's rows live together: its key and whatever refers to it carry the party.  An address is
+-- looked up by what a chain says, a login by its role; both stay on the coordinator.
+CREATE TEMP VIEW tenant AS
+	SELECT r.oid, a.attnum AS party FROM relation r
+	  JOIN pg_attribute a ON a.attrelid = r.oid AND a.attname = 'party_id' AND NOT a.attisdropped
+	 WHERE r.relkind IN ('r', 'p');
+SELECT is_empty(
+	$$SELECT t.oid::regclass FROM tenant t
+	    LEFT JOIN pg_constraint k ON k.conrelid = t.oid AND k.contype = 'p'
+	   WHERE k.conkey[1] IS DISTINCT FROM t.party
+	     AND t.oid NOT IN ('usdtpay.address'::regclass, 'usdtpay.party_login'::regclass)$$,
+	'the primary key of every tenant table leads with party_id');
+SELECT is_empty(
+	$$SELECT k.conrelid::regclass, k.conname FROM pg_constraint k
+	    JOIN relation r ON r.oid = k.conrelid
+	    LEFT JOIN tenant c ON c.oid = k.conrelid
+	    LEFT JOIN tenant p ON p.oid = k.confrelid AND k.confrelid <> 'usdtpay.party'::regclass
+	   WHERE k.contype = 'f'
+	     AND (c.oid IS NOT NULL AND (p.oid IS NULL OR NOT EXISTS (
+	              SELECT FROM unnest(k.conkey, k.confkey) u (child, parent)
+	               WHERE u.child = c.party AND u.parent = p.party))
+	          OR c.oid IS NULL AND p.oid IS NOT NULL)$$,
+	'a foreign key of a tenant table carries party_id and refers to a tenant table');
+SELECT is_empty(
+	$$WITH RECURSIVE edge AS (
+	      SELECT k.conrelid AS child, k.confrelid AS parent FROM pg_constraint k
+	        JOIN relation r ON r.oid = k.conrelid WHERE k.contype = 'f'
+	  ), walk AS (
+	      SELECT e.child, e.parent FROM edge e
+	      UNION
+	      SELECT w.child, e.parent FROM walk w JOIN edge e ON e.child = w.parent
+	  )
+	  SELECT child::regclass FROM walk WHERE child = parent$$,
+	'foreign keys make no circle');
 
 SELECT lives_ok('SELECT usdtpay.roles_setup()', 'the roles are set up');
 SELECT is_empty(

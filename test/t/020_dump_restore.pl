@@ -18,6 +18,7 @@ CREATE ROLE shop_login LOGIN;
 SELECT sim.setup();
 SELECT usdtpay.party_login_grant('shop', 'shop_login');
 SELECT usdtpay.webhook_add('https://shop.example/hook', p_party => 'shop');
+INSERT INTO usdtpay.asset (asset_id, code, scale, name) VALUES (1000, 'XAUT', 6, 'an asset of the operator''s own');
 SELECT usdtpay.deposit_address('customer 7', 'dev', 'shop');
 SELECT sim.mine(0, 9);
 CREATE TEMP TABLE o AS

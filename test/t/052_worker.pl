@@ -32,6 +32,15 @@ is(sql($db, "SELECT bool_and(application_name LIKE 'usdtpay %' AND coalesce(xact
 is(sql($db, "SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
 	WHERE a.backend_type = 'usdtpay scanner' AND l.locktype <> 'virtualxid'"), '0', 'nor any lock');
 
+# ---- nodes are asked between transactions
+my $tip = sql($db, 'SELECT tip_number FROM usdtpay.chain_cursor');
+$proxy->faults({ kind => 'delay', ms => 1500 });
+$anvil->mine(1);
+my ($longest) = in_transaction($db, 'scanner', "SELECT tip_number > $tip FROM usdtpay.chain_cursor");
+cmp_ok($longest, '<', 1000, 'no transaction is open while a node thinks');
+is(sql($db, "SELECT tip_number > $tip FROM usdtpay.chain_cursor"), 't', 'though it was asked for blocks');
+$proxy->honest;
+
 # ---- a hung request stops nothing
 $proxy->faults({ kind => 'hang' });
 poll_until($db, "SELECT failures > 0 FROM usdtpay.endpoint_status", 't', 20);

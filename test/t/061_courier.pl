@@ -203,6 +203,8 @@ subtest 'a receiver that hangs' => sub {
 	events($hung, 100, 81 .. 90);
 	ok($hung->wait_for(8), 'its share of requests hangs');
 	is(sql($db, "SELECT count(*) FROM usdtpay_internal.delivery WHERE state = 'sending'"), '8', 'and no more than that');
+	my (undef, $share) = in_transaction($db, 'courier', 'SELECT false', 2);
+	cmp_ok($share, '<', 50, 'the courier waits for it outside of any transaction');
 	my $before = time;
 	events($fine, 50, 91 .. 95);
 	drained($fine, 'another receiver', 10);

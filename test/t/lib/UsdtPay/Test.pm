@@ -23,7 +23,7 @@ use UsdtPay::Anvil;
 use UsdtPay::Proxy;
 use UsdtPay::Receiver;
 
-our @EXPORT = (qw(usdtpay_cluster usdtpay_conf poll_until poll_ok sql sql_fails),
+our @EXPORT = (qw(usdtpay_cluster usdtpay_conf poll_until poll_ok sql sql_fails in_transaction),
 	@Test::More::EXPORT, @PostgreSQL::Test::Utils::EXPORT);
 
 # Makes and starts a cluster with usdtpay preloaded and the extension in database "postgres".
@@ -93,6 +93,42 @@ sub poll_ok
 	my ($db, $sql, $name, $seconds) = @_;
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 	return ok(poll_until($db, $sql, 't', $seconds), $name);
+}
+
+# in_transaction(CLUSTER, TYPE, QUERY[, SECONDS]): watches the workers of a type every 10 ms until the
+# query gives t, or for SECONDS.  Returns the longest transaction met, in ms, and how many per cent of
+# the looks met one.
+sub in_transaction
+{
+	my ($db, $type, $until, $seconds) = @_;
+	$seconds //= 30;
+	my $said = $db->safe_psql('postgres', <<"SQL");
+CREATE FUNCTION pg_temp.watch() RETURNS text LANGUAGE plpgsql AS \$\$
+DECLARE
+	v_looks integer := 0;
+	v_met integer := 0;
+	v_longest double precision := 0;
+	v_age double precision;
+	v_end timestamptz := clock_timestamp() + interval '$seconds seconds';
+	v_done boolean;
+BEGIN
+	LOOP
+		PERFORM pg_stat_clear_snapshot();
+		SELECT 1000 * extract(epoch FROM max(clock_timestamp() - a.xact_start)) INTO v_age
+		  FROM pg_stat_activity AS a WHERE a.backend_type = 'usdtpay $type';
+		v_looks := v_looks + 1;
+		v_met := v_met + (v_age IS NOT NULL)::integer;
+		v_longest := greatest(v_longest, v_age);
+		EXECUTE \$q\$$until\$q\$ INTO v_done;
+		EXIT WHEN v_done OR clock_timestamp() > v_end;
+		PERFORM pg_sleep(0.01);
+	END LOOP;
+	RETURN round(v_longest) || ' ' || 100 * v_met / v_looks;
+END
+\$\$;
+SELECT pg_temp.watch();
+SQL
+	return split / /, $said;
 }
 
 1;

@@ -15,6 +15,7 @@ int usdtpay_block_retention = 20000;
 char *usdtpay_databases = NULL;
 int usdtpay_hook_timeout = 2000;
 bool usdtpay_ledger_direct = true;
+int usdtpay_lock_patience = 30000;
 int usdtpay_rpc_batch = 50;
 int usdtpay_rpc_max_bytes = 16 * 1024;
 int usdtpay_rpc_timeout = 10000;
@@ -79,6 +80,8 @@ static const GucRow guc_rows[] = {
 			"Longest run of an on_paid function inside settlement; 0 means no limit."),
 	GUC_BOOL("usdtpay.ledger_direct", usdtpay_ledger_direct, true, PGC_SUSET, 0,
 			 "Posts straight into the ledger's tables where they are plain; off takes SQL's path."),
+	GUC_INT("usdtpay.lock_patience", usdtpay_lock_patience, 30000, 0, 3600000, PGC_SIGHUP, GUC_UNIT_MS,
+			"A session that keeps a worker waiting this long is ended; 0 means never."),
 	GUC_INT("usdtpay.rpc_batch", usdtpay_rpc_batch, 50, 1, 1000, PGC_SIGHUP, 0,
 			"Most calls put into one request to a node."),
 	GUC_INT("usdtpay.rpc_max_bytes", usdtpay_rpc_max_bytes, 16 * 1024, 64, 256 * 1024, PGC_SIGHUP,

@@ -10,6 +10,7 @@ extern int usdtpay_block_retention;
 extern char *usdtpay_databases;
 extern int usdtpay_hook_timeout;
 extern bool usdtpay_ledger_direct;
+extern int usdtpay_lock_patience;
 extern int usdtpay_rpc_batch;
 extern int usdtpay_rpc_max_bytes;
 extern int usdtpay_rpc_timeout;

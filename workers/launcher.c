@@ -297,7 +297,7 @@ keeper_want_scanners(void)
 	}
 }
 
-/* Compares networks and duties with what runs. */
+/* Compares networks and duties with what runs, and ends sessions that keep the workers waiting. */
 static int
 keeper_tick(void)
 {
@@ -310,6 +310,8 @@ keeper_tick(void)
 		return KEEPER_PAUSE_MS;
 	}
 	keeper_want_scanners();
+	if (SPI_execute("SELECT usdtpay_internal.worker_unblock()", false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not look for sessions that are in the way");
 	usdtpay_worker_commit();
 	for (i = 0; i < lengthof(launcher_duties) && launcher_duties[i].name != NULL; i++)
 	{

@@ -10,6 +10,48 @@ AS $$
 $$;
 COMMENT ON FUNCTION usdtpay_internal.worker_networks() IS 'Networks that want a scanner.';
 
+CREATE OR REPLACE FUNCTION usdtpay_internal.worker_unblock() RETURNS integer
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_patience interval := current_setting('usdtpay.lock_patience')::interval;
+    v_ended integer := 0;
+    v_held record;
+BEGIN
+    IF v_patience <= interval '0' THEN
+        RETURN 0;
+    END IF;
+    FOR v_held IN
+        WITH RECURSIVE held (worker, pid) AS (
+            SELECT w.backend_type, b.pid
+            FROM pg_locks AS l
+            JOIN pg_stat_activity AS w ON w.pid = l.pid
+            CROSS JOIN LATERAL unnest(pg_blocking_pids(l.pid)) AS b (pid)
+            WHERE NOT l.granted AND l.waitstart < clock_timestamp() - v_patience
+            AND w.backend_type LIKE 'usdtpay %' AND w.datname = current_database()
+            UNION
+            SELECT h.worker, b.pid FROM held AS h CROSS JOIN LATERAL unnest(pg_blocking_pids(h.pid)) AS b (pid)
+        )
+        SELECT h.worker, a.pid, a.usename, a.state, a.xact_start
+        FROM held AS h
+        JOIN pg_stat_activity AS a ON a.pid = h.pid
+        JOIN pg_roles AS r ON r.oid = a.usesysid
+        WHERE a.backend_type = 'client backend' AND cardinality(pg_blocking_pids(a.pid)) = 0
+        AND NOT r.rolsuper AND coalesce(pg_has_role(r.oid, to_regrole('usdtpay_operator'), 'member'), false) IS FALSE
+    LOOP
+        IF pg_terminate_backend(v_held.pid) THEN
+            v_ended := v_ended + 1;
+            RAISE LOG '% waited too long for session % of role "%" (%, in a transaction since %): the session was ended',
+                v_held.worker, v_held.pid, v_held.usename, v_held.state, v_held.xact_start;
+        END IF;
+    END LOOP;
+    RETURN v_ended;
+END;
+$$;
+COMMENT ON FUNCTION usdtpay_internal.worker_unblock() IS
+'Ends sessions that a worker has waited for longer than usdtpay.lock_patience, unless they are an operator''s or a superuser''s: a merchant that leaves a transaction open must not hold up everybody''s money. Returns how many.';
+
 CREATE OR REPLACE FUNCTION usdtpay_internal.scanner_state(
     p_network_id integer,
     OUT enabled boolean, OUT fingerprint text, OUT halted boolean,

@@ -1,11 +1,12 @@
 -- Networks, tokens, endpoints: definitions, every refusal, and that no view shows a secret.
 BEGIN;
-SELECT plan(52);
+SELECT plan(54);
 
 \set token '0x5FbDB2315678afecb367f032d93F642f64180aa3'
 SELECT set_config('t.token', :'token', true);
 
 -- the registry
+SELECT is((SELECT count(*) FROM usdtpay.network)::int, 0, 'after the installation there is no network');
 SELECT is((SELECT count(*) FROM usdtpay.network_registry WHERE code <> 'optimism')::int, 6, 'six networks with one token');
 SELECT is((SELECT count(*) FROM usdtpay.network_registry WHERE code = 'optimism' AND asset IS NOT NULL)::int, 1,
 	'one token of Optimism is credited');
@@ -39,6 +40,7 @@ SELECT is(usdtpay_internal.endpoint_label('https://[2001:db8::1]:8545/x'), 'http
 
 -- defining
 SELECT ok(usdtpay.network_define('dev', 'evm', 31337, :'token') > 0, 'a network of one''s own');
+SELECT is((SELECT enabled FROM usdtpay.network WHERE code = 'dev'), false, 'which is off until somebody turns it on');
 SELECT is(usdtpay.network_define('dev', 'evm', 31337, :'token'), (SELECT network_id FROM usdtpay.network WHERE code = 'dev'),
 	'the same definition is the same network');
 SELECT is((SELECT header_check FROM usdtpay.network WHERE code = 'dev'), 'keccak', 'EVM headers are recomputed by default');

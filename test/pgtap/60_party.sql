@@ -10,9 +10,14 @@ SELECT is((SELECT count(*)::integer FROM pg_roles WHERE rolname = ANY (usdtpay_i
 SELECT is_empty(
     $$SELECT rolname FROM pg_roles WHERE rolname = ANY (usdtpay_internal.role_names())
       AND (rolsuper OR rolcanlogin OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls)$$, 'none of them is dangerous');
-ALTER ROLE usdtpay_gateway CREATEDB;
-SELECT sim.refuses('SELECT usdtpay.roles_setup()', 'UP101', 'roles_setup refuses a group role with dangerous attributes');
-ALTER ROLE usdtpay_gateway NOCREATEDB;
+CREATE FUNCTION pg_temp.setup_with(p_attribute text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE 'ALTER ROLE usdtpay_gateway ' || p_attribute;
+    PERFORM usdtpay.roles_setup();
+END;
+$$;
+SELECT sim.refuses(format('SELECT pg_temp.setup_with(%L)', a), 'UP101', 'roles_setup refuses a group role with ' || a)
+FROM unnest(ARRAY['SUPERUSER', 'CREATEROLE', 'CREATEDB', 'REPLICATION', 'BYPASSRLS']) AS a;
 
 -- minor
 SELECT is(usdtpay_internal.minor(a, 6, 'x'), b, format('minor(%s)', a))

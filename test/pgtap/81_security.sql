@@ -77,6 +77,17 @@ SELECT is_empty($$SELECT c.oid::regclass FROM pg_class AS c WHERE c.relnamespace
 SELECT is_empty($$SELECT c.oid::regclass FROM pg_class AS c WHERE c.relnamespace = 'usdtpay'::regnamespace AND c.relkind = 'v' AND NOT coalesce(c.reloptions && ARRAY['security_invoker=true', 'security_barrier=true'], false)
     AND has_table_privilege('usdtpay_merchant', c.oid, 'SELECT') AND EXISTS (SELECT FROM pg_attribute AS t WHERE t.attrelid = c.oid AND t.attname IN ('party_id', 'party'))$$, 'every view of tenants'' rows runs with the reader''s rights, or filters first');
 
+-- what the issuer does is public; of the addresses it touches a merchant sees its own
+INSERT INTO usdtpay.issuer_event (network_id, tx_hash, log_index, block_hash, block_number, block_time, token_id, kind, subject)
+SELECT n.network_id, sha256('issuer'), row_number() OVER (), sha256('block'), 1, now(), 1, 'blacklist', o.evm_address
+FROM usdtpay.network AS n, usdtpay.payment_order AS o WHERE n.code = 'dev' AND o.reference IN ('a1', 'b1');
+INSERT INTO usdtpay.issuer_event (network_id, tx_hash, log_index, block_hash, block_number, block_time, token_id, kind)
+SELECT n.network_id, sha256('issuer'), 9, sha256('block'), 1, now(), 1, 'pause' FROM usdtpay.network AS n WHERE n.code = 'dev';
+SET ROLE t_a;
+SELECT is((SELECT count(*)::integer FROM usdtpay.issuer_event), 3, 'a merchant reads what the issuer did');
+SELECT set_eq('SELECT kind, address FROM usdtpay.issuer_alert', format('VALUES (''blacklist'', %L), (''pause'', NULL)', (SELECT evm_address FROM usdtpay.order_status WHERE reference = 'a1')), 'and is alerted of its own addresses only');
+RESET ROLE;
+
 -- nobody writes
 SELECT is_empty($$SELECT r.role, c.oid::regclass, p.priv FROM unnest(usdtpay_internal.role_names()) AS r (role), pg_class AS c, unnest(ARRAY['INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']) AS p (priv)
     WHERE c.relnamespace IN ('usdtpay'::regnamespace, 'usdtpay_internal'::regnamespace) AND c.relkind IN ('r', 'p', 'v') AND has_table_privilege(r.role, c.oid, p.priv)$$, 'no role may write to any table');
@@ -279,7 +290,10 @@ FROM (VALUES
     (1, 'P0001', 'P0001'), (2, 'XX000', 'XX000'), (3, '57014', '57014'), (4, '40001', '40001'), (5, '40P01', '40P01'), (6, 'UP302', 'UP302'), (7, '53200', '53200'), (8, '57P01', '57P01'), (9, 'P0004', 'P0004'),
     (10, 'SELECT 1/0', '22012'), (11, 'UPDATE usdtpay.payment_order SET due = 1', '42501'), (12, 'SELECT * FROM usdtpay_internal.endpoint', '42501'), (13, 'RESET ROLE', '42501'), (14, 'SET ROLE t_b', '42501'),
     (15, 'RESET SESSION AUTHORIZATION', '42501'), (16, 'CREATE TEMP TABLE x ()', '42501'), (17, 'COMMIT', '0A000'), (18, 'ROLLBACK', '0A000'), (19, 'SELECT usdtpay.order_reverse(''k'', 1, ''r'', ''a'')', '42501'),
-    (20, 'SELECT usdtpay.order_create(''x'', 1, p_party => ''b'')', 'UP101'), (21, 'CREATE FUNCTION public.int4eq_trap() RETURNS void LANGUAGE sql AS ''SELECT''', '42501')
+    (20, 'SELECT usdtpay.order_create(''x'', 1, p_party => ''b'')', 'UP101'), (21, 'CREATE FUNCTION public.int4eq_trap() RETURNS void LANGUAGE sql AS ''SELECT''', '42501'),
+    (29, 'DECLARE kept CURSOR WITH HOLD FOR SELECT 1', '42501'), (30, 'PREPARE later AS SELECT 1', '42501'), (31, 'LISTEN somebody', '42501'), (32, 'DISCARD ALL', '42501'),
+    (33, 'SET SESSION AUTHORIZATION t_b', '42501'), (34, 'SET usdtpay.hook_role = ''''', '42501'), (35, 'SELECT set_config(''usdtpay.hook_role'', ''10'', true)', '42501'),
+    (36, 'SELECT usdtpay_internal.courier_claim(1, 1, ''1 hour'')', '42501'), (37, 'SELECT usdtpay_internal.turn_take(''courier'', 0)', '42501'), (38, 'SELECT pg_terminate_backend(pg_backend_pid())', '42501')
 ) AS v (n, how, state);
 SELECT row_eq('SELECT sqlstate, error, attempts, done_at, next_at FROM usdtpay_internal.hook_run WHERE order_id = sim.id(''f1'')', ROW('P0001'::text, 'as told'::text, 1, NULL::timestamptz, now() + interval '1 minute'), 'the failure is recorded, to be tried again in a minute');
 -- a hook that takes its time

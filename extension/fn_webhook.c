@@ -8,7 +8,6 @@
 #include <time.h>
 
 #include "fmgr.h"
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
@@ -107,7 +106,7 @@ usdtpay_webhook_url_check(PG_FUNCTION_ARGS)
 	if (problem != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UP_BAD_INPUT), errmsg("webhook address is not allowed"),
-				 errdetail("%.*s: %s.", pg_mbcliplen(url, (int) strlen(url), 100), url, problem),
+				 errdetail("The address, not repeated here for it may hold a key: %s.", problem),
 				 errhint("Use an https:// address on the public internet, port %s. The "
 						 "settings usdtpay.webhook_allow_http, usdtpay.webhook_allow_private "
 						 "and usdtpay.webhook_ports can allow more.",

@@ -332,7 +332,7 @@ courier_repair(TimestampTz now)
 static TimestampTz
 courier_next_due(TimestampTz now)
 {
-	TimestampTz at = TimestampTzPlusMilliseconds(now, COURIER_POLL_MS);
+	long wait = COURIER_POLL_MS;
 	bool isnull;
 	Datum due;
 
@@ -340,7 +340,10 @@ courier_next_due(TimestampTz now)
 		SPI_processed != 1)
 		elog(ERROR, "could not read the next delivery");
 	due = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
-	return isnull ? at : Min(at, DatumGetTimestampTz(due));
+	if (!isnull)
+		wait = Min(
+			wait, TimestampDifferenceMilliseconds(GetCurrentTimestamp(), DatumGetTimestampTz(due)));
+	return TimestampTzPlusMilliseconds(now, wait);
 }
 
 /* Gives a claimed request to curl. */
@@ -400,7 +403,7 @@ courier_collect(TimestampTz now)
 static bool
 courier_database(CourierSend **claimed)
 {
-	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz now = usdtpay_worker_clock();
 
 	if (!usdtpay_worker_begin())
 	{
@@ -426,7 +429,7 @@ courier_database(CourierSend **claimed)
 static int
 courier_tick(void)
 {
-	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz now = usdtpay_worker_clock();
 	CourierSend *claimed = NULL;
 
 	/* While requests are under way nobody waits on the latch: look at it here.  Otherwise the loop
@@ -446,7 +449,7 @@ courier_tick(void)
 		claimed = send->next;
 		courier_submit(send);
 	}
-	now = GetCurrentTimestamp();
+	now = usdtpay_worker_clock();
 	if (courier_in_flight == 0)
 		return (int) TimestampDifferenceMilliseconds(now, courier_look_at);
 	courier_collect(now);

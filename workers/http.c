@@ -26,6 +26,7 @@
 #define HTTP_SLICE_MS        100
 #define HTTP_HEADER_MAX      (64 * 1024)
 #define HTTP_BODY_DEFAULT    (1024 * 1024)
+#define HTTP_HELD_MAX        ((size_t) 128 * 1024 * 1024)
 #define HTTP_CONNECT_MS      5000
 #define HTTP_TOTAL_MS        10000
 #define HTTP_RETRY_AFTER_MAX 86400
@@ -58,6 +59,7 @@ struct UsdtpayHttpPool
 	UsdtpayHttpCall *calls;
 	int in_flight;
 	int max_in_flight;
+	size_t held; /* bytes of bodies in memory */
 };
 
 /* Raises the error of a libcurl call that can only fail for want of memory. */
@@ -115,10 +117,14 @@ http_on_body(char *data, size_t size, size_t count, void *arg)
 	if (need > call->in_cap)
 	{
 		size_t cap = Max(need, call->in_cap + call->in_cap / 2);
-		char *grown = realloc(call->body_in, cap);
+		size_t held = call->pool->held - call->in_cap + cap;
+		char *grown;
 
+		call->too_large = held > Max(HTTP_HELD_MAX, 4 * call->in_max);
+		grown = call->too_large ? NULL : realloc(call->body_in, cap);
 		if (grown == NULL)
 			return 0;
+		call->pool->held = held;
 		call->body_in = grown;
 		call->in_cap = cap;
 	}
@@ -184,6 +190,7 @@ http_harden(CURL *easy, const UsdtpayHttpRequest *request)
 	curl_easy_setopt(easy, CURLOPT_PROTOCOLS, (long) (CURLPROTO_HTTP | CURLPROTO_HTTPS));
 #endif
 	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+	curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long) CURL_SSLVERSION_TLSv1_2);
 	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
 	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
 	curl_easy_setopt(easy, CURLOPT_PROXY, "");
@@ -270,6 +277,7 @@ usdtpay_http_release(UsdtpayHttpCall *call)
 		if (call->answer.outcome == USDTPAY_HTTP_PENDING)
 			call->pool->in_flight--;
 	}
+	call->pool->held -= call->in_cap;
 	curl_slist_free_all(call->headers);
 	free(call->body_out);
 	free(call->body_in);

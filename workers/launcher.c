@@ -114,7 +114,7 @@ launcher_start(LauncherChild *child, const char *entry)
 
 	usdtpay_worker_fill(&bgw, child->name, entry, &child->place);
 	bgw.bgw_notify_pid = MyProcPid;
-	child->started_at = GetCurrentTimestamp();
+	child->started_at = usdtpay_worker_clock();
 	if (RegisterDynamicBackgroundWorker(&bgw, &child->handle))
 		launcher_full_reported = false;
 	else
@@ -147,7 +147,7 @@ launcher_want(const char *name, const char *entry, const UsdtpayWorkerPlace *pla
 	child->wanted = true;
 	if (child->handle == NULL &&
 		(child->started_at == 0 ||
-		 TimestampDifferenceExceeds(child->started_at, GetCurrentTimestamp(),
+		 TimestampDifferenceExceeds(child->started_at, usdtpay_worker_clock(),
 									LAUNCHER_RESTART_S * 1000)))
 		launcher_start(child, entry);
 }

@@ -14,6 +14,7 @@
 #include "utils/timestamp.h"
 
 #include "provider.h"
+#include "worker.h"
 
 #define PROVIDER_RATE_MIN      3.0
 #define PROVIDER_RATE_UP       1.05
@@ -35,7 +36,7 @@ usdtpay_provider_init(UsdtpayProvider *p)
 	p->state = USDTPAY_PROVIDER_UNKNOWN;
 	p->rate = Max(Min(p->rate, p->max_rate), Min(PROVIDER_RATE_MIN, p->max_rate));
 	p->credit = 1;
-	p->credited_at = GetCurrentTimestamp();
+	p->credited_at = usdtpay_worker_clock();
 	p->batch = PG_INT16_MAX;
 	p->agreed = -1;
 }
@@ -72,9 +73,9 @@ usdtpay_provider_worked(UsdtpayProvider *p, double elapsed_ms)
 {
 	double most = p->max_rate;
 
-	if (p->cap_until > GetCurrentTimestamp())
+	if (p->cap_until > usdtpay_worker_clock())
 		most = Min(most, p->rate_cap);
-	p->ok_at = GetCurrentTimestamp();
+	p->ok_at = usdtpay_worker_clock();
 	p->latency_ms = p->latency_ms == 0 ? elapsed_ms : 0.8 * p->latency_ms + 0.2 * elapsed_ms;
 	if (p->pressed)
 		p->rate = Max(p->rate, Min(p->rate * PROVIDER_RATE_UP, most));
@@ -104,7 +105,7 @@ void
 usdtpay_provider_failed(UsdtpayProvider *p, UsdtpayRpcVerdict verdict, const char *what,
 						int64 retry_after_ms)
 {
-	p->error_at = GetCurrentTimestamp();
+	p->error_at = usdtpay_worker_clock();
 	p->failures++;
 	provider_slow_down(p, verdict);
 	p->streak++;
@@ -143,7 +144,7 @@ provider_fits(const UsdtpayProvider *p, int64 head, int64 final, TimestampTz now
 int64
 usdtpay_provider_reach(const UsdtpayProvider *all, int count, uint64 except)
 {
-	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz now = usdtpay_worker_clock();
 	int64 reach = -1;
 	int i;
 
@@ -160,7 +161,7 @@ UsdtpayProvider *
 usdtpay_provider_choose(UsdtpayProvider *all, int count, int64 head, int64 final, uint64 except,
 						const UsdtpayProvider *avoid)
 {
-	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz now = usdtpay_worker_clock();
 	bool explore = pg_prng_double(&pg_global_prng_state) < PROVIDER_EXPLORE;
 	UsdtpayProvider *best = NULL;
 	UsdtpayProvider *last_resort = NULL;

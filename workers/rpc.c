@@ -18,6 +18,7 @@
 #include "worker.h"
 
 #define RPC_CONNECT_MS 5000
+#define RPC_WORDS_MAX  1024 /* of a refusal; usdtpay_rpc_judge reads no more */
 
 /* Ends the HTTP call of a question that goes away, and lets its provider forget it. */
 static void
@@ -138,7 +139,7 @@ rpc_pace(UsdtpayHttpPool *pool, UsdtpayProvider *provider)
 {
 	for (;;)
 	{
-		int wait = usdtpay_provider_take(provider, GetCurrentTimestamp());
+		int wait = usdtpay_provider_take(provider, usdtpay_worker_clock());
 
 		if (wait == 0)
 			return;
@@ -185,16 +186,30 @@ usdtpay_rpc_send(UsdtpayHttpPool *pool, UsdtpayRpc *rpc, int timeout_ms)
 	MemoryContextSwitchTo(caller);
 }
 
-/* Reads {"code": …, "message": …, "data": …} and judges it. */
+/* Reads a number of at most 11 characters, without a copy that would live on; 0 for anything else. */
+static long
+rpc_number(UsdtpaySlice raw)
+{
+	char digits[12];
+
+	if (raw.p == NULL || raw.len >= sizeof(digits))
+		return 0;
+	memcpy(digits, raw.p, raw.len);
+	digits[raw.len] = '\0';
+	return strtol(digits, NULL, 10);
+}
+
+/* Reads {"code": …, "message": …, "data": …} and judges it.  Allocates nothing: a hostile answer may
+ * hold a million of them. */
 static UsdtpayRpcAdvice
 rpc_read_error(UsdtpaySlice raw, int http_status)
 {
 	UsdtpayJson j;
 	UsdtpaySlice name;
-	StringInfoData words;
-	int64 code = 0;
+	char words[RPC_WORDS_MAX];
+	size_t len = 0;
+	long code = 0;
 
-	initStringInfo(&words);
 	usdtpay_json_init(&j, raw.p, raw.len);
 	if (usdtpay_json_peek(&j) != USDTPAY_JSON_OBJECT)
 		return usdtpay_rpc_judge(http_status, 0, raw.p, raw.len);
@@ -205,15 +220,19 @@ rpc_read_error(UsdtpaySlice raw, int http_status)
 
 		if (!usdtpay_json_skip(&j, &value))
 			break;
-		if (usdtpay_slice_is(name, "code") && value.len < 12)
-			code = strtol(pnstrdup(value.p, value.len), NULL, 10);
+		if (usdtpay_slice_is(name, "code"))
+			code = rpc_number(value);
 		else if (usdtpay_slice_is(name, "message") || usdtpay_slice_is(name, "data"))
 		{
-			appendBinaryStringInfo(&words, value.p, Min(value.len, 512));
-			appendStringInfoChar(&words, ' ');
+			size_t take = Min(value.len, Min(RPC_WORDS_MAX / 2 - 1, sizeof(words) - len));
+
+			memcpy(words + len, value.p, take);
+			len += take;
+			if (len < sizeof(words))
+				words[len++] = ' ';
 		}
 	}
-	return usdtpay_rpc_judge(http_status, code, words.data, words.len);
+	return usdtpay_rpc_judge(http_status, code, words, len);
 }
 
 /* Reads one response object.  Returns: false when it is none, or answers nothing asked.
@@ -248,7 +267,7 @@ rpc_read_response(UsdtpayRpc *rpc, UsdtpaySlice raw, int status, UsdtpayRpcAdvic
 		error.p = NULL;
 	if ((error.p == NULL) == (result.p == NULL))
 		return false;
-	number = id.p != NULL && id.len < 9 ? strtol(pnstrdup(id.p, id.len), NULL, 10) : 0;
+	number = rpc_number(id);
 	if (error.p != NULL)
 		*advice = rpc_read_error(error, status);
 	if (number < 1 || number > rpc->count)
@@ -272,6 +291,7 @@ rpc_read_body(UsdtpayRpc *rpc, const UsdtpayHttpAnswer *answer)
 	UsdtpayJson j;
 	UsdtpaySlice raw;
 	bool array;
+	int elements = 0;
 	int i;
 
 	usdtpay_json_init(&j, answer->body, answer->body_len);
@@ -280,7 +300,7 @@ rpc_read_body(UsdtpayRpc *rpc, const UsdtpayHttpAnswer *answer)
 	{
 		usdtpay_json_array(&j);
 		while (usdtpay_json_element(&j))
-			if (!usdtpay_json_skip(&j, &raw) ||
+			if (++elements > rpc->count || !usdtpay_json_skip(&j, &raw) ||
 				!rpc_read_response(rpc, raw, answer->status, &whole))
 				return false;
 	}

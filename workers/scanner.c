@@ -29,6 +29,7 @@
 #define SCANNER_PRUNE_MS       60000
 #define SCANNER_PRUNE_MORE_MS  1000
 #define SCANNER_MMAP_THRESHOLD (256 * 1024)
+#define SCANNER_TEXT_MAX       ((size_t) 128 * 1024 * 1024)
 #define SCANNER_SHUN_MS        300000
 
 static Scanner scanner_state;
@@ -37,7 +38,7 @@ static Scanner scanner_state;
 TimestampTz
 scanner_after(int ms)
 {
-	return TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ms);
+	return TimestampTzPlusMilliseconds(usdtpay_worker_clock(), ms);
 }
 
 /* Leaves a TRON node's eth_getLogs alone for a while; its infos serve instead. */
@@ -71,7 +72,7 @@ scanner_text_begin(StringInfo body)
 }
 
 /* Appends the elements of a JSON array to a list in the making.  Returns: false when the result
- * is no array.  Out: count grows.  The list begins with its bracket. */
+ * is no array, or the list would become longer than any honest one.  Out: count grows.  The list begins with its bracket. */
 bool
 scanner_append(StringInfo list, UsdtpaySlice array, int64 *count)
 {
@@ -79,7 +80,7 @@ scanner_append(StringInfo list, UsdtpaySlice array, int64 *count)
 	int64 before = *count;
 
 	usdtpay_json_init(&j, array.p, array.len);
-	if (!usdtpay_json_array(&j))
+	if (!usdtpay_json_array(&j) || (size_t) list->len + array.len > SCANNER_TEXT_MAX)
 		return false;
 	while (usdtpay_json_element(&j) && usdtpay_json_skip(&j, NULL))
 		(*count)++;
@@ -117,7 +118,7 @@ scanner_note_nodes(Scanner *s)
 					 "; nothing is credited until one does",
 					 s->final + 1, s->contradicted);
 	else if (s->waiting_since != 0 &&
-			 TimestampDifferenceExceeds(s->waiting_since, GetCurrentTimestamp(),
+			 TimestampDifferenceExceeds(s->waiting_since, usdtpay_worker_clock(),
 										SCANNER_SILENCE_MS))
 		scanner_note(s, "no node gives a second look at what comes after block " INT64_FORMAT,
 					 s->final);
@@ -145,7 +146,7 @@ scanner_work(Scanner *s)
 			more = scanner_finalize(s) || more;
 		if (!s->halted && !more)
 			more = scanner_rescan(s);
-		if (GetCurrentTimestamp() >= until)
+		if (usdtpay_worker_clock() >= until)
 			break;
 	}
 	return more;
@@ -155,7 +156,7 @@ scanner_work(Scanner *s)
 static void
 scanner_prune_due(Scanner *s)
 {
-	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz now = usdtpay_worker_clock();
 
 	if (s->prune_at > now)
 		return;
@@ -166,7 +167,7 @@ scanner_prune_due(Scanner *s)
 static void
 scanner_report_due(Scanner *s)
 {
-	if (s->report_at > GetCurrentTimestamp())
+	if (s->report_at > usdtpay_worker_clock())
 		return;
 	scanner_note_nodes(s);
 	s->report_at = scanner_after(SCANNER_REPORT_MS);
@@ -178,7 +179,7 @@ static int
 scanner_rest(const Scanner *s, bool more)
 {
 	long rest = SCANNER_IDLE_MS;
-	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz now = usdtpay_worker_clock();
 
 	if (more)
 		return 0;
@@ -198,7 +199,7 @@ scanner_refresh(Scanner *s)
 {
 	int i;
 
-	if (s->report_at <= GetCurrentTimestamp())
+	if (s->report_at <= usdtpay_worker_clock())
 		s->note[0] = '\0';
 	for (i = 0; i < s->provider_count; i++)
 		s->providers[i].header = NULL;

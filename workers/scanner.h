@@ -76,7 +76,7 @@ typedef struct ScannerIngest
 {
 	ScannerVerdict verdict;
 	int deposits;
-	bool taken; /* a peek whose news were taken in */
+	bool taken;        /* a peek whose news were taken in */
 	char message[160]; /* of a fault; of a peek that found news, their digest */
 	int64 suspects[SCANNER_SUSPECTS];
 	int suspect_count;

@@ -157,7 +157,7 @@ static void
 chain_vote(Scanner *s, const UsdtpayProvider *p, int64 number, const uint8 *hash, int *confirm,
 		   int *contradict)
 {
-	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz now = usdtpay_worker_clock();
 	int i;
 
 	*confirm = 0;
@@ -279,7 +279,7 @@ static bool
 chain_tip_range(const Scanner *s, int64 *from, int64 *to)
 {
 	*from = s->tip >= 0 ? s->tip + 1 : s->start_block >= 0 ? s->start_block : s->served;
-	if (s->served <= 0 || *from > s->served || s->tip_at > GetCurrentTimestamp())
+	if (s->served <= 0 || *from > s->served || s->tip_at > usdtpay_worker_clock())
 		return false;
 	*to = Min(s->served, *from + chain_span_size(s, usdtpay_scan_span) - 1);
 	/* What is final already may be had more cheaply. */
@@ -293,7 +293,7 @@ static bool
 chain_patience_over(const Scanner *s)
 {
 	return s->waiting_since != 0 &&
-		   TimestampDifferenceExceeds(s->waiting_since, GetCurrentTimestamp(),
+		   TimestampDifferenceExceeds(s->waiting_since, usdtpay_worker_clock(),
 									  usdtpay_second_look_patience);
 }
 
@@ -357,7 +357,7 @@ scanner_advance(Scanner *s)
 static int
 chain_witnesses(const Scanner *s)
 {
-	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz now = usdtpay_worker_clock();
 	int count = 0;
 	int i;
 
@@ -410,7 +410,7 @@ chain_cut_unvouched(Scanner *s, int64 from, int64 *to)
 	if (*to >= from)
 		return true;
 	if (witnesses < 2 && s->waiting_since == 0)
-		s->waiting_since = GetCurrentTimestamp();
+		s->waiting_since = usdtpay_worker_clock();
 	s->final_at = scanner_after(CHAIN_GAP_RETRY_MS);
 	return false;
 }
@@ -423,7 +423,7 @@ chain_final_range(const Scanner *s, int64 *from, int64 *to)
 
 	if (s->final_tag)
 		target = Min(target, s->served_final);
-	if (s->tip < 0 || s->final >= target || s->final_at > GetCurrentTimestamp())
+	if (s->tip < 0 || s->final >= target || s->final_at > usdtpay_worker_clock())
 		return false;
 	*from = s->final + 1;
 	*to = Min(target, s->final + chain_span_size(s, CHAIN_FINAL_SPAN));
@@ -507,7 +507,7 @@ scanner_finalize(Scanner *s)
 		return false;
 	}
 	if (s->waiting_since == 0)
-		s->waiting_since = GetCurrentTimestamp();
+		s->waiting_since = usdtpay_worker_clock();
 	if (disagreed)
 	{
 		s->contradicted = Max(s->contradicted, to);
@@ -569,7 +569,7 @@ scanner_rescan(Scanner *s)
 	int64 from;
 	int64 last;
 
-	if (!s->rescans || s->rescan_at > GetCurrentTimestamp() ||
+	if (!s->rescans || s->rescan_at > usdtpay_worker_clock() ||
 		!scanner_db_rescan(s, &id, &from, &last))
 		return false;
 	last = Min(last, Min(s->final, from + chain_span_size(s, usdtpay_scan_span) - 1));

@@ -12,6 +12,7 @@
 #include "codec/hex.h"
 #include "codec/keccak.h"
 #include "scanner.h"
+#include "worker.h"
 
 #define CHECK_WORD_DIGITS 64
 
@@ -123,7 +124,7 @@ check_tokens(Scanner *s, UsdtpayProvider *p)
 
 	if (!check_ask_tokens(s, p, &fault))
 	{
-		if (!usdtpay_provider_cooling(p, GetCurrentTimestamp()))
+		if (!usdtpay_provider_cooling(p, usdtpay_worker_clock()))
 			usdtpay_provider_failed(p, USDTPAY_RPC_INVALID, "the token cannot be asked", -1);
 		return false;
 	}

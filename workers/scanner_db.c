@@ -395,7 +395,7 @@ void
 scanner_db_report(Scanner *s)
 {
 	Oid types[6] = {INT4OID, INT8OID, INT8OID, TEXTOID, BOOLOID, JSONBOID};
-	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz now = usdtpay_worker_clock();
 	char nulls[6] = {' ', ' ', ' ', ' ', ' ', ' '};
 	StringInfoData json;
 	Datum args[6];

@@ -102,7 +102,7 @@ poll_take_head(Scanner *s, UsdtpayProvider *p, UsdtpayRpc *rpc)
 		usdtpay_provider_failed(p, USDTPAY_RPC_INVALID, "the head makes no sense", -1);
 		return;
 	}
-	p->head_at = GetCurrentTimestamp();
+	p->head_at = usdtpay_worker_clock();
 	if (p->head > before)
 		p->moved_at = p->head_at;
 	s->polled = true;
@@ -152,7 +152,7 @@ poll_collect(Scanner *s, int asked, int patience_ms)
 		UsdtpayRpc *rpc;
 
 		asked -= poll_take_done(s);
-		left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), until);
+		left = TimestampDifferenceMilliseconds(usdtpay_worker_clock(), until);
 		rpc = usdtpay_rpc_next(s->pool, asked > 0 ? (int) Max(left, 0) : 0);
 		if (rpc == NULL)
 			return;
@@ -228,7 +228,7 @@ poll_admit(Scanner *s)
 static size_t
 poll_gather(const Scanner *s, bool final, int64 above, int64 *out)
 {
-	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz now = usdtpay_worker_clock();
 	size_t n = 0;
 	int i;
 
@@ -248,7 +248,7 @@ poll_gather(const Scanner *s, bool final, int64 above, int64 *out)
 static void
 poll_serve(Scanner *s)
 {
-	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz now = usdtpay_worker_clock();
 	int64 heads[SCANNER_PROVIDERS];
 	size_t n = poll_gather(s, false, 1, heads);
 	int64 spread = Max(2, 3000 / s->block_ms);
@@ -286,7 +286,7 @@ poll_schedule(Scanner *s, int64 served_before)
 void
 scanner_poll(Scanner *s, int patience_ms)
 {
-	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz now = usdtpay_worker_clock();
 	int asked = poll_ask_identities(s, now);
 	int64 served_before = s->served;
 	bool due = s->poll_at <= now;

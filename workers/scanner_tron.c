@@ -20,6 +20,7 @@
 #include "codec/hex.h"
 #include "guc.h"
 #include "scanner.h"
+#include "worker.h"
 
 #define TRON_BLOCKS_MAX 100
 #define TRON_LOGS_MIN   5
@@ -294,7 +295,7 @@ tron_may_ask_logs(const Scanner *s, const UsdtpayProvider *p, ScannerLook look,
 {
 	return usdtpay_tron_get_logs && look == SCANNER_LOOK_TIP && s->disputes == 0 &&
 		   s->contradicted < span->from && span->to <= s->served_final &&
-		   span->to - span->from + 1 >= TRON_LOGS_MIN && p->logs_after <= GetCurrentTimestamp();
+		   span->to - span->from + 1 >= TRON_LOGS_MIN && p->logs_after <= usdtpay_worker_clock();
 }
 
 /* Writes the parameters of eth_getLogs: our contracts, the topics that matter, a range. */

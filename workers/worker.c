@@ -25,6 +25,7 @@
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "pgstat.h"
+#include "portability/instr_time.h"
 #include "postmaster/interrupt.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
@@ -81,12 +82,32 @@ usdtpay_worker_context(void)
 	return worker_tick_context;
 }
 
+/* Tells the time by a clock that nobody sets: it starts at the wall clock's and only ever goes
+ * forward, at the pace of seconds.  Pauses, deadlines and ages are told by it, or a clock set back
+ * by an hour would stop a worker for an hour. */
+TimestampTz
+usdtpay_worker_clock(void)
+{
+	static TimestampTz base = 0;
+	static instr_time began;
+	instr_time passed;
+
+	INSTR_TIME_SET_CURRENT(passed);
+	if (base == 0)
+	{
+		base = GetCurrentTimestamp();
+		began = passed;
+	}
+	INSTR_TIME_SUBTRACT(passed, began);
+	return base + (TimestampTz) INSTR_TIME_GET_MICROSEC(passed);
+}
+
 /* Ends the process when somebody wants the database to himself.  DROP, RENAME and CREATE …
  * TEMPLATE take a lock on it and then wait five seconds for its sessions to go. */
 static void
 worker_leave_if_asked(void)
 {
-	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz now = usdtpay_worker_clock();
 	MemoryContext caller = CurrentMemoryContext;
 	LOCKTAG database;
 	bool wanted;
@@ -334,11 +355,11 @@ worker_tick(void)
 void
 usdtpay_worker_pause(int pause)
 {
-	TimestampTz until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), pause);
+	TimestampTz until = TimestampTzPlusMilliseconds(usdtpay_worker_clock(), pause);
 
 	for (;;)
 	{
-		long left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), until);
+		long left = TimestampDifferenceMilliseconds(usdtpay_worker_clock(), until);
 		int events;
 
 		if (left <= 0)

@@ -18,6 +18,7 @@
 #ifndef USDTPAY_WORKER_H
 #define USDTPAY_WORKER_H
 
+#include "datatype/timestamp.h"
 #include "postmaster/bgworker.h"
 #include "utils/palloc.h"
 
@@ -47,6 +48,7 @@ typedef struct UsdtpayWorkerPlace
 extern void usdtpay_worker_main(const UsdtpayWorker *worker) pg_attribute_noreturn();
 extern const UsdtpayWorkerPlace *usdtpay_worker_place(void);
 extern MemoryContext usdtpay_worker_context(void);
+extern TimestampTz usdtpay_worker_clock(void);
 extern bool usdtpay_worker_begin(void);
 extern void usdtpay_worker_commit(void);
 extern void usdtpay_worker_interrupts(void);

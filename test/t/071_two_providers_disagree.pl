@@ -83,8 +83,13 @@ caught_up($db, $anvil);
 for my $liar (0, 1)
 {
 	my $before = credited();
+	# The honest one tells of new blocks, the liar would confirm them.
 	sql($db, sprintf "SELECT usdtpay.endpoint_set('dev', '%s', p_priority => %d)", $node[$_]->url, 100 + ($_ == $liar))
-		for 0, 1;    # the honest one tells, the liar would confirm
+		for 0, 1;
+	sleep 2;
+	$anvil->mine(5);
+	poll_ok($db, sprintf('SELECT tip_number = %d AND final_number >= tip_number - 2 FROM usdtpay.network_status',
+		$anvil->head), 'all is final');
 	$node[$liar]->fault(kind => 'final-tag', back => 0);
 	$node[ 1 - $liar ]->fault(kind => 'final-tag', back => 80);
 	pay(5_000_000);

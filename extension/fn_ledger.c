@@ -19,7 +19,9 @@
 #include "ledger/ledger.h"
 
 PG_FUNCTION_INFO_V1(usdtpay_ledger_post);
+PG_FUNCTION_INFO_V1(usdtpay_ledger_post_own);
 PG_FUNCTION_INFO_V1(usdtpay_ledger_post_batch);
+PG_FUNCTION_INFO_V1(usdtpay_ledger_post_batch_own);
 PG_FUNCTION_INFO_V1(usdtpay_ledger_hold);
 PG_FUNCTION_INFO_V1(usdtpay_ledger_capture);
 PG_FUNCTION_INFO_V1(usdtpay_ledger_release);
@@ -122,22 +124,23 @@ fn_line(FunctionCallInfo fcinfo, LedgerLine *line, char phase)
 	line->expires = DT_NOEND;
 }
 
-/* Posts one strict journal and returns its row. */
+/* Posts one strict journal, own when it is the platform's, and returns its row. */
 static Datum
-fn_post(FunctionCallInfo fcinfo, LedgerLine *lines, int count, bool with_hold)
+fn_post(FunctionCallInfo fcinfo, LedgerLine *lines, int count, bool own, bool with_hold)
 {
 	LedgerBatch batch = {0};
 
 	batch.lines = lines;
 	batch.nlines = count;
 	batch.strict = true;
+	batch.own = own;
 	ledger_batch_post(&batch);
 	return fn_answer(fcinfo, &batch.journals[0], with_hold);
 }
 
-/* ledger_post(party, key, debit[], credit[], amount[], kind, reference) → (journal_id, status). */
-Datum
-usdtpay_ledger_post(PG_FUNCTION_ARGS)
+/* Posts the journal that the arguments of ledger_post describe. */
+static Datum
+fn_post_journal(FunctionCallInfo fcinfo, bool own)
 {
 	FnArray debit = fn_array(fcinfo, 2, "p_debit", false);
 	FnArray credit = fn_array(fcinfo, 3, "p_credit", false);
@@ -163,7 +166,21 @@ usdtpay_ledger_post(PG_FUNCTION_ARGS)
 		lines[i].kind = kind;
 		lines[i].reference = reference;
 	}
-	PG_RETURN_DATUM(fn_post(fcinfo, lines, debit.count, false));
+	return fn_post(fcinfo, lines, debit.count, own, false);
+}
+
+/* ledger_post(party, key, debit[], credit[], amount[], kind, reference) → (journal_id, status). */
+Datum
+usdtpay_ledger_post(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_DATUM(fn_post_journal(fcinfo, false));
+}
+
+/* The same for the platform's own journals, whose keys are reserved. */
+Datum
+usdtpay_ledger_post_own(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_DATUM(fn_post_journal(fcinfo, true));
 }
 
 /* ledger_hold(party, key, debit, credit, amount, expires_at, kind, reference)
@@ -184,7 +201,7 @@ usdtpay_ledger_hold(PG_FUNCTION_ARGS)
 		line.expires = PG_GETARG_TIMESTAMPTZ(5);
 	line.kind = PG_ARGISNULL(6) ? fn_kind_default(fcinfo) : PG_GETARG_OID(6);
 	line.reference = PG_ARGISNULL(7) ? NULL : PG_GETARG_TEXT_PP(7);
-	PG_RETURN_DATUM(fn_post(fcinfo, &line, 1, true));
+	PG_RETURN_DATUM(fn_post(fcinfo, &line, 1, false, true));
 }
 
 /* Reads the hold's id of a call that resolves it. */
@@ -215,7 +232,7 @@ usdtpay_ledger_capture(PG_FUNCTION_ARGS)
 							errdetail("Amount " INT64_FORMAT ".", line.amount),
 							errhint("Use usdtpay.ledger_release() to take nothing.")));
 	}
-	PG_RETURN_DATUM(fn_post(fcinfo, &line, 1, false));
+	PG_RETURN_DATUM(fn_post(fcinfo, &line, 1, false, false));
 }
 
 /* ledger_release(party, key, hold) → (journal_id, status). */
@@ -226,7 +243,7 @@ usdtpay_ledger_release(PG_FUNCTION_ARGS)
 
 	fn_line(fcinfo, &line, LEDGER_PHASE_RELEASE);
 	fn_hold(fcinfo, &line);
-	PG_RETURN_DATUM(fn_post(fcinfo, &line, 1, false));
+	PG_RETURN_DATUM(fn_post(fcinfo, &line, 1, false, false));
 }
 
 /* ledger_resolve(party[], key[], hold[], phase) → how many holds it resolved; the others were
@@ -244,6 +261,7 @@ usdtpay_ledger_resolve(PG_FUNCTION_ARGS)
 
 	fn_same_length(&key, party.count, "p_key");
 	fn_same_length(&hold, party.count, "p_hold");
+	batch.own = true;
 	batch.nlines = party.count;
 	batch.lines = palloc0(sizeof(LedgerLine) * (Size) Max(party.count, 1));
 	for (i = 0; i < party.count; i++)
@@ -295,16 +313,16 @@ fn_batch_lines(FunctionCallInfo fcinfo, LedgerBatch *batch)
 	}
 }
 
-/* ledger_post_batch(party[], key[], debit[], credit[], amount[], kind[], reference[], strict)
- * → one row (ord, journal_id, status) per journal. */
-Datum
-usdtpay_ledger_post_batch(PG_FUNCTION_ARGS)
+/* Posts the journals that the arguments of ledger_post_batch describe and returns a row of each. */
+static void
+fn_post_batch(FunctionCallInfo fcinfo, bool own)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	LedgerBatch batch = {0};
 	int i;
 
 	fn_batch_lines(fcinfo, &batch);
+	batch.own = own;
 	batch.strict = !PG_ARGISNULL(7) && PG_GETARG_BOOL(7);
 	ledger_batch_post(&batch);
 	InitMaterializedSRF(fcinfo, 0);
@@ -320,5 +338,21 @@ usdtpay_ledger_post_batch(PG_FUNCTION_ARGS)
 		values[2] = CStringGetTextDatum(ledger_status_names[journal->status]);
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
+}
+
+/* ledger_post_batch(party[], key[], debit[], credit[], amount[], kind[], reference[], strict)
+ * → one row (ord, journal_id, status) per journal. */
+Datum
+usdtpay_ledger_post_batch(PG_FUNCTION_ARGS)
+{
+	fn_post_batch(fcinfo, false);
+	return (Datum) 0;
+}
+
+/* The same for the platform's own journals, whose keys are reserved. */
+Datum
+usdtpay_ledger_post_batch_own(PG_FUNCTION_ARGS)
+{
+	fn_post_batch(fcinfo, true);
 	return (Datum) 0;
 }

@@ -49,9 +49,25 @@ ledger_batch_has_phase(const LedgerBatch *batch, const char *phases)
 	return false;
 }
 
+/* Tells whether a key starts like those the platform gives its own journals.  Whatever callers do,
+ * a deposit, a settlement, a decision and a hold's expiry must find their keys free. */
+static bool
+batch_key_reserved(const text *key)
+{
+	static const char *const prefixes[] = {"deposit:", "order:", "resolution:", "expire:"};
+	Size size = VARSIZE_ANY_EXHDR(key);
+	int i;
+
+	for (i = 0; i < (int) lengthof(prefixes); i++)
+		if (size >= strlen(prefixes[i]) &&
+			memcmp(VARDATA_ANY(key), prefixes[i], strlen(prefixes[i])) == 0)
+			return true;
+	return false;
+}
+
 /* Refuses a key or reference of a length nobody needs, and a key that is not the caller's. */
 static void
-batch_check_text(const LedgerLine *line)
+batch_check_text(const LedgerLine *line, bool own)
 {
 	Size size = VARSIZE_ANY_EXHDR(line->key);
 
@@ -60,13 +76,11 @@ batch_check_text(const LedgerLine *line)
 				(errcode(ERRCODE_UP_BAD_INPUT), errmsg("idempotency key has a length out of range"),
 				 errdetail("It has %zu octets.", size),
 				 errhint("Use 1 to %d octets.", LEDGER_MAX_KEY)));
-	/* A hold's expiry must find its key free, whatever callers do. */
-	if (line->phase != LEDGER_PHASE_EXPIRE && size >= strlen(LEDGER_EXPIRE_PREFIX) &&
-		memcmp(VARDATA_ANY(line->key), LEDGER_EXPIRE_PREFIX, strlen(LEDGER_EXPIRE_PREFIX)) == 0)
+	if (!own && batch_key_reserved(line->key))
 		ereport(ERROR, (errcode(ERRCODE_UP_BAD_INPUT), errmsg("idempotency key is reserved"),
 						errdetail("Key \"%s\".", text_to_cstring(line->key)),
-						errhint("Keys that start with \"" LEDGER_EXPIRE_PREFIX
-								"\" belong to usdtpay.ledger_holds_expire().")));
+						errhint("Keys that start with \"deposit:\", \"order:\", \"resolution:\" or "
+								"\"expire:\" belong to the platform's own journals.")));
 	if (line->reference != NULL && VARSIZE_ANY_EXHDR(line->reference) > LEDGER_MAX_REFERENCE)
 		ereport(ERROR, (errcode(ERRCODE_UP_BAD_INPUT), errmsg("reference is too long"),
 						errdetail("It has %zu octets.", (Size) VARSIZE_ANY_EXHDR(line->reference)),
@@ -75,9 +89,9 @@ batch_check_text(const LedgerLine *line)
 
 /* Refuses a line that no ledger could carry.  A line that resolves a hold has no accounts yet. */
 static void
-batch_check_line(const LedgerLine *line)
+batch_check_line(const LedgerLine *line, bool own)
 {
-	batch_check_text(line);
+	batch_check_text(line, own);
 	if (line->amount < 0 || (line->amount == 0 && line->hold == 0))
 		ereport(ERROR, (errcode(ERRCODE_UP_BAD_AMOUNT), errmsg("amount must be positive"),
 						errdetail("Amount " INT64_FORMAT " under key \"%s\".", line->amount,
@@ -102,7 +116,7 @@ ledger_batch_group(LedgerBatch *batch)
 	batch->njournals = 0;
 	for (i = 0; i < batch->nlines; i++)
 	{
-		batch_check_line(&batch->lines[i]);
+		batch_check_line(&batch->lines[i], batch->own);
 		if (journal == NULL || !ledger_same_journal(&batch->lines[i - 1], &batch->lines[i]))
 		{
 			journal = &batch->journals[batch->njournals++];

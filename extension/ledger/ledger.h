@@ -28,8 +28,7 @@
 #define LEDGER_MAX_LINES     65536 /* lines of one call */
 #define LEDGER_JOURNAL_LINES 256   /* lines of one journal: posting_id = journal * 256 + line */
 #define LEDGER_MAX_KEY       255   /* octets of an idempotency key */
-#define LEDGER_EXPIRE_PREFIX "expire:"
-#define LEDGER_MAX_REFERENCE 1000 /* octets of a reference */
+#define LEDGER_MAX_REFERENCE 1000  /* octets of a reference */
 
 #define LEDGER_PHASE_POST    'p'
 #define LEDGER_PHASE_HOLD    'h'
@@ -139,6 +138,7 @@ typedef struct LedgerBatch
 	LedgerJournal *journals;
 	int njournals;
 	bool strict; /* a refusal is an error, not a status */
+	bool own;    /* the platform's journals: it may use the reserved keys */
 
 	/* the engine's */
 	LedgerAccount *accounts;

@@ -87,6 +87,14 @@ BEGIN
             DETAIL = format('Party %s has no account %s.', p_party, p_account),
             HINT = 'usdtpay.account_name lists the accounts.';
     END IF;
+    IF p_closed AND EXISTS (
+        SELECT FROM usdtpay.account_name AS n WHERE n.party_id = p_party AND n.account_id = p_account
+        AND n.name ~ '^(available|pending|held|fee|suspense|received|custody:.*|self:.*)$'
+    ) THEN
+        RAISE EXCEPTION USING ERRCODE = 'UP201', MESSAGE = 'the platform itself credits that account',
+            DETAIL = format('Account %s of party %s.', p_account, p_party),
+            HINT = 'Payments that arrive must be booked; usdtpay.party_close() stops a party''s new business.';
+    END IF;
     IF p_closed AND (v_account.debits_held > 0 OR v_account.credits_held > 0) THEN
         RAISE EXCEPTION USING ERRCODE = 'UP201', MESSAGE = 'account has open holds',
             DETAIL = format('Account %s: debits held %s, credits held %s.', p_account, v_account.debits_held, v_account.credits_held),
@@ -107,7 +115,7 @@ CREATE OR REPLACE FUNCTION usdtpay.account_close(p_party bigint, p_account bigin
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$ SELECT usdtpay_internal.account_set_closed(p_party, p_account, true) $$;
 COMMENT ON FUNCTION usdtpay.account_close(bigint, bigint) IS
-'Stops an account from being posted to; its balance stays. Refused while holds are open. True when it was open.';
+'Stops an account from being posted to; its balance stays. Refused while holds are open, and for the accounts payments are booked on (available, pending, held, fee, suspense, received, custody, self). True when it was open. Errors: UP200, UP201.';
 
 CREATE OR REPLACE FUNCTION usdtpay.account_reopen(p_party bigint, p_account bigint) RETURNS boolean
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp

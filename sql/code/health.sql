@@ -274,6 +274,18 @@ AS $$
     GROUP BY q.name
     UNION ALL
     SELECT
+        'deposits', CASE WHEN count(*) > 0 THEN 'fail' ELSE 'ok' END,
+        CASE
+            WHEN count(*) > 0 THEN format(
+                '%s final deposits could not be credited, for example deposit %s of party %s: %s',
+                count(*), (min(ARRAY[w.deposit_id, w.party_id]))[1], (min(ARRAY[w.deposit_id, w.party_id]))[2], left(max(w.error), 200)
+            )
+            ELSE 'every final deposit is credited'
+        END,
+        'Nobody else is held up. Repair what the error names; usdtpay.deposits_retry(p_now => true) tries again.'
+    FROM (SELECT s.* FROM usdtpay_internal.deposit_stuck AS s LIMIT 1000) AS w
+    UNION ALL
+    SELECT
         'hooks', CASE WHEN count(*) > 0 THEN 'warn' ELSE 'ok' END,
         CASE
             WHEN count(*) > 0 THEN format('%s on_paid calls wait, for example order %s: %s', count(*), max(h.order_id), left(max(h.error), 200))
@@ -291,7 +303,7 @@ AS $$
         WHERE a.block_time > now() - interval '7 days' ORDER BY a.block_time DESC LIMIT 20
     ) AS i
 $$;
-COMMENT ON FUNCTION usdtpay_internal.health_ledger() IS 'Chapter of health(): sealing, money put aside, hooks, the issuer''s acts.';
+COMMENT ON FUNCTION usdtpay_internal.health_ledger() IS 'Chapter of health(): sealing, money put aside, deposits that could not be credited, hooks, the issuer''s acts.';
 
 CREATE OR REPLACE FUNCTION usdtpay_internal.append_only_list() RETURNS regclass []
 LANGUAGE sql STABLE
@@ -434,6 +446,9 @@ AS $$
     FROM (
         SELECT FROM usdtpay.payment_order AS o WHERE o.state IN ('pending', 'partially_paid') AND o.expires_at < now() LIMIT 10000
     ) AS q
+    UNION ALL
+    SELECT 'usdtpay_deposits_stuck', '{}'::jsonb, count(*), 'gauge', 'Final deposits that could not be credited, counted to 1000'
+    FROM (SELECT FROM usdtpay_internal.deposit_stuck AS s LIMIT 1000) AS q
     UNION ALL
     SELECT 'usdtpay_hooks_waiting', '{}'::jsonb, count(*), 'gauge', 'on_paid calls that failed and wait, counted to 1000'
     FROM (SELECT FROM usdtpay_internal.hook_run AS r WHERE r.next_at IS NOT NULL LIMIT 1000) AS q

@@ -78,7 +78,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     v_key record;
-    v_until timestamptz := clock_timestamp() + 5 * greatest(current_setting('usdtpay.hook_timeout', true)::interval, interval '1 second');
+    v_until timestamptz := statement_timestamp() + 5 * greatest(current_setting('usdtpay.hook_timeout', true)::interval, interval '1 second');
 BEGIN
     FOR v_key IN
         SELECT (m.now).party_id, (m.now).order_id FROM unnest(p_moves) AS m
@@ -94,7 +94,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION usdtpay_internal.hook_run_new(usdtpay_internal.order_move []) IS
-'Runs on_paid for orders that just became paid, each in a subtransaction of the settling transaction, once per order. All of them together get five times usdtpay.hook_timeout; what does not fit is left to hooks_retry, so that slow hooks cannot hold up a block.';
+'Runs on_paid for orders that just became paid, each in a subtransaction of the settling transaction, once per order. All of a statement''s together get five times usdtpay.hook_timeout from its start; what does not fit is left to hooks_retry, so that slow hooks cannot hold up a block.';
 
 CREATE OR REPLACE FUNCTION usdtpay.hooks_retry(p_limit integer DEFAULT 100) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER

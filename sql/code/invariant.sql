@@ -135,6 +135,24 @@ AS $$
 $$;
 COMMENT ON FUNCTION usdtpay_internal.invariant_chain() IS 'I14: canonical blocks that leave a gap or do not link, live deposits in orphaned blocks; NULL when none.';
 
+CREATE OR REPLACE FUNCTION usdtpay_internal.invariant_final() RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT string_agg(b.what, '; ') FROM (
+        SELECT format('deposit %s in block %s is seen, final is %s', d.deposit_id, d.block_number, c.final_number) AS what
+        FROM usdtpay.chain_cursor AS c
+        JOIN usdtpay.deposit AS d ON d.network_id = c.network_id AND d.state = 'seen' AND d.block_number <= c.final_number
+        WHERE NOT EXISTS (
+            SELECT FROM usdtpay_internal.deposit_stuck AS s
+            WHERE s.party_id = d.party_id AND s.deposit_id = d.deposit_id AND s.since > now() - interval '1 hour'
+        )
+        LIMIT 5
+    ) AS b
+$$;
+COMMENT ON FUNCTION usdtpay_internal.invariant_final() IS
+'I16: deposits that are not final though their block is, but for those that could not be credited for less than an hour; NULL when none.';
+
 CREATE OR REPLACE FUNCTION usdtpay_internal.invariant_list() RETURNS TABLE (code text, meaning text, breaks text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -172,6 +190,7 @@ BEGIN
         JOIN usdtpay.account_name AS n ON n.party_id = a.party_id AND n.account_id = a.account_id
         WHERE n.name = 'clearing' GROUP BY 1 HAVING sum(a.credits::numeric - a.debits) <> 0
     ) AS q;
+    RETURN QUERY SELECT 'I16', 'what lies below final is final', usdtpay_internal.invariant_final();
 END;
 $$;
 COMMENT ON FUNCTION usdtpay_internal.invariant_list() IS 'Every invariant with its breaks (at most five each), NULL when it holds.';

@@ -8,6 +8,7 @@ AS $$
         ('usdtpay_expire', '* * * * *', 'SELECT usdtpay.order_expire()'),
         ('usdtpay_seal', '* * * * *', 'SELECT usdtpay.ledger_seal()'),
         ('usdtpay_holds', '* * * * *', 'SELECT usdtpay.ledger_holds_expire()'),
+        ('usdtpay_deposits', '* * * * *', 'SELECT usdtpay.deposits_retry()'),
         ('usdtpay_hooks', '* * * * *', 'SELECT usdtpay.hooks_retry()'),
         ('usdtpay_retention', '17 * * * *', 'SELECT usdtpay.retention()')
 $$;
@@ -68,7 +69,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION usdtpay.jobs_schedule() IS
-'Installs the jobs with pg_cron (expiry, sealing, holds, on_paid retries, retention) and returns how many; safe to repeat. They run as the calling role, which must be an operator. Without pg_cron call them from any scheduler. Error: UP203.';
+'Installs the jobs with pg_cron (expiry, sealing, holds, retries of deposits and of on_paid, retention) and returns how many; safe to repeat. They run as the calling role, which must be an operator. Without pg_cron call them from any scheduler. Error: UP203.';
 
 CREATE OR REPLACE FUNCTION usdtpay.jobs_unschedule() RETURNS integer
 LANGUAGE plpgsql

@@ -9,7 +9,7 @@ CREATE OR REPLACE FUNCTION usdtpay.ledger_post(
 LANGUAGE c
 AS 'MODULE_PATHNAME', 'usdtpay_ledger_post';
 COMMENT ON FUNCTION usdtpay.ledger_post(bigint, text, bigint[], bigint[], bigint[], usdtpay.journal_kind, text) IS
-'Posts one journal of 1 to 256 lines inside the caller''s transaction: line n moves p_amount[n] minor units from account p_debit[n] to p_credit[n]. Status created, or exists when the key was used with the same body; the same key with another body is UP202. Refusals: UP300 limit, UP301 closed, UP200 unknown account.';
+'Posts one journal of 1 to 256 lines inside the caller''s transaction: line n moves p_amount[n] minor units from account p_debit[n] to p_credit[n]. Status created, or exists when the key was used with the same body; the same key with another body is UP202. Keys that start with deposit:, order:, resolution: or expire: are the platform''s own (UP000). Refusals: UP300 limit, UP301 closed, UP200 unknown account.';
 
 CREATE OR REPLACE FUNCTION usdtpay.ledger_post_batch(
     p_party bigint[], p_key text[], p_debit bigint[], p_credit bigint[], p_amount bigint[],
@@ -19,6 +19,24 @@ LANGUAGE c
 AS 'MODULE_PATHNAME', 'usdtpay_ledger_post_batch';
 COMMENT ON FUNCTION usdtpay.ledger_post_batch(bigint[], text[], bigint[], bigint[], bigint[], usdtpay.journal_kind[], text[], boolean) IS
 'Posts up to 65,536 lines at once; consecutive lines of one party and key are one journal, all or nothing. One row per journal: ord of its first line, number, status created, exists, limit, closed, unknown_account, asset_mismatch or mismatch (key used for another body). With p_strict the first refusal is an error and nothing is posted.';
+
+CREATE OR REPLACE FUNCTION usdtpay_internal.ledger_post(
+    p_party bigint, p_key text, p_debit bigint[], p_credit bigint[], p_amount bigint[],
+    p_kind usdtpay.journal_kind, p_reference text, OUT journal_id bigint, OUT status text
+)
+LANGUAGE c
+AS 'MODULE_PATHNAME', 'usdtpay_ledger_post_own';
+COMMENT ON FUNCTION usdtpay_internal.ledger_post(bigint, text, bigint[], bigint[], bigint[], usdtpay.journal_kind, text) IS
+'ledger_post for the platform''s own journals: their keys (deposit:, order:, resolution:) are refused to everybody else.';
+
+CREATE OR REPLACE FUNCTION usdtpay_internal.ledger_post_batch(
+    p_party bigint[], p_key text[], p_debit bigint[], p_credit bigint[], p_amount bigint[],
+    p_kind usdtpay.journal_kind[], p_reference text[], p_strict boolean
+) RETURNS TABLE (ord integer, journal_id bigint, status text)
+LANGUAGE c
+AS 'MODULE_PATHNAME', 'usdtpay_ledger_post_batch_own';
+COMMENT ON FUNCTION usdtpay_internal.ledger_post_batch(bigint[], text[], bigint[], bigint[], bigint[], usdtpay.journal_kind[], text[], boolean) IS
+'ledger_post_batch for the platform''s own journals.';
 
 CREATE OR REPLACE FUNCTION usdtpay.ledger_hold(
     p_party bigint, p_key text, p_debit bigint, p_credit bigint, p_amount bigint,

@@ -197,7 +197,7 @@ BEGIN
     INTO v_parties, v_keys, v_debits, v_credits, v_amounts, v_kinds, v_refs
     FROM (SELECT line.* FROM line ORDER BY line.party_id, line.order_id, line.no) AS l;
     IF v_keys IS NOT NULL THEN
-        PERFORM usdtpay.ledger_post_batch(v_parties, v_keys, v_debits, v_credits, v_amounts, v_kinds, v_refs, true);
+        PERFORM usdtpay_internal.ledger_post_batch(v_parties, v_keys, v_debits, v_credits, v_amounts, v_kinds, v_refs, true);
     END IF;
 END;
 $$;
@@ -442,7 +442,7 @@ BEGIN
         GROUP BY 1 HAVING sum(v.amount) > 0
     ) AS n;
     IF v_debits IS NOT NULL THEN
-        PERFORM usdtpay.ledger_post(
+        PERFORM usdtpay_internal.ledger_post(
             p_order.party_id, 'resolution:' || p_resolution, v_debits,
             array_fill(usdtpay.account_open(p_order.party_id, 'USDT', 'suspense'), ARRAY[cardinality(v_debits)]),
             v_amounts, 'adjust', 'order:' || p_order.order_id

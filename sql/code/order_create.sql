@@ -22,9 +22,10 @@ LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF coalesce(p_reference, '') = '' OR length(p_reference) > 200 OR length(p_customer_ref) > 200 THEN
+    IF coalesce(p_reference, '') = '' OR length(p_reference) > 200 OR length(p_customer_ref) > 200
+    OR octet_length(p_customer_ref) > 255 THEN -- what an account can be opened for
         RAISE EXCEPTION USING ERRCODE = 'UP000',
-            MESSAGE = 'a reference has 1 to 200 characters',
+            MESSAGE = 'a reference has 1 to 200 characters, a customer''s at most 255 octets',
             DETAIL = format('Reference has %s, customer reference %s.', coalesce(length(p_reference), 0), coalesce(length(p_customer_ref), 0)),
             HINT = 'Give your own order number as p_reference.';
     END IF;

@@ -155,10 +155,10 @@ DECLARE
     v_wallet usdtpay.wallet;
     v_raw bytea;
 BEGIN
-    IF coalesce(p_customer_ref, '') = '' OR length(p_customer_ref) > 200 THEN
+    IF coalesce(p_customer_ref, '') = '' OR length(p_customer_ref) > 200 OR octet_length(p_customer_ref) > 255 THEN
         RAISE EXCEPTION USING ERRCODE = 'UP000',
-            MESSAGE = 'a customer reference has 1 to 200 characters',
-            DETAIL = format('It has %s.', coalesce(length(p_customer_ref), 0)),
+            MESSAGE = 'a customer reference has 1 to 200 characters in at most 255 octets',
+            DETAIL = format('It has %s in %s octets.', coalesce(length(p_customer_ref), 0), coalesce(octet_length(p_customer_ref), 0)),
             HINT = 'Use your own stable user id.';
     END IF;
     SELECT n.family INTO v_family FROM usdtpay.network AS n WHERE n.code = p_network AND n.enabled;

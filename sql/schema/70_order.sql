@@ -182,6 +182,29 @@ ALTER TABLE usdtpay.deposit ENABLE ROW LEVEL SECURITY;
 CREATE POLICY deposit_tenant ON usdtpay.deposit FOR SELECT
 USING (party_id BETWEEN usdtpay_internal.visible_from() AND usdtpay_internal.visible_to());
 
+CREATE TABLE usdtpay_internal.deposit_stuck (
+    party_id bigint NOT NULL,
+    deposit_id bigint NOT NULL,
+    network_id integer NOT NULL,
+    since timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    attempts integer NOT NULL DEFAULT 1,
+    next_at timestamptz NOT NULL,
+    sqlstate text NOT NULL,
+    error text NOT NULL,
+    CONSTRAINT deposit_stuck_pkey PRIMARY KEY (party_id, deposit_id)
+);
+COMMENT ON TABLE usdtpay_internal.deposit_stuck IS
+'Deposits below the final cursor that could not be credited and wait to be tried again; empty unless something is broken.';
+COMMENT ON COLUMN usdtpay_internal.deposit_stuck.party_id IS 'Party';
+COMMENT ON COLUMN usdtpay_internal.deposit_stuck.deposit_id IS 'Deposit, still seen';
+COMMENT ON COLUMN usdtpay_internal.deposit_stuck.network_id IS 'Network';
+COMMENT ON COLUMN usdtpay_internal.deposit_stuck.since IS 'When it should have become final';
+COMMENT ON COLUMN usdtpay_internal.deposit_stuck.attempts IS 'Tries so far';
+COMMENT ON COLUMN usdtpay_internal.deposit_stuck.next_at IS 'When it is tried again';
+COMMENT ON COLUMN usdtpay_internal.deposit_stuck.sqlstate IS 'SQLSTATE of the last failure';
+COMMENT ON COLUMN usdtpay_internal.deposit_stuck.error IS 'Message of the last failure';
+SELECT pg_catalog.pg_extension_config_dump('usdtpay_internal.deposit_stuck', '');
+
 CREATE TABLE usdtpay_internal.hook_run (
     party_id bigint NOT NULL,
     order_id bigint NOT NULL,

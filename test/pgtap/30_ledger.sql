@@ -1,6 +1,6 @@
 -- The ledger: accounts, posting, batches, holds, limits, reading, and every refusal.
 BEGIN;
-SELECT plan(104);
+SELECT plan(105);
 
 CREATE FUNCTION pg_temp.complaint(p_sql text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -185,14 +185,17 @@ SELECT hold_id || '::bigint' AS young FROM usdtpay.ledger_hold(900001, 'h3', :av
 SELECT is(usdtpay.ledger_holds_expire(), 1, 'a hold past its time expires');
 SELECT is(usdtpay.ledger_holds_expire(), 0, 'once');
 SELECT is((SELECT debits_held FROM usdtpay.account WHERE account_id = :avail), 6::bigint, 'a young one stays');
-SELECT matches(pg_temp.complaint(format('SELECT usdtpay.account_close(900001, %s)', :avail)), '^UP201 \| account has open holds', 'an account with holds is not closed');
+SELECT usdtpay.account_open(900001, 'USDT', 'margin') AS margin \gset
+SELECT hold_id || '::bigint' AS reserve FROM usdtpay.ledger_hold(900001, 'h4', :clearing, :margin, 1) \gset
+SELECT matches(pg_temp.complaint(format('SELECT usdtpay.account_close(900001, %s)', :margin)), '^UP201 \| account has open holds', 'an account with holds is not closed');
+SELECT is((SELECT status FROM usdtpay.ledger_release(900001, 'r4', :reserve)), 'created', 'it may be once they are gone');
 SELECT is((SELECT status FROM usdtpay.ledger_release(900001, 'r3', :young)), 'created', 'a hold is released');
 
 -- Closing --------------------------------------------------------------------------------------
-SELECT is(usdtpay.account_close(900001, :avail), true, 'an account is closed');
-SELECT is(usdtpay.account_close(900001, :avail), false, 'closing again changes nothing');
-SELECT matches(pg_temp.complaint(format('EXECUTE post(%L, ARRAY[%s], ARRAY[%s], ARRAY[1])', 'x', :fee, :avail)), '^UP301 \| account is closed', 'a closed account takes nothing');
-SELECT is(usdtpay.account_reopen(900001, :avail), true, 'it is reopened');
+SELECT is(usdtpay.account_close(900001, :margin), true, 'an account is closed');
+SELECT is(usdtpay.account_close(900001, :margin), false, 'closing again changes nothing');
+SELECT matches(pg_temp.complaint(format('EXECUTE post(%L, ARRAY[%s], ARRAY[%s], ARRAY[1])', 'x', :fee, :margin)), '^UP301 \| account is closed', 'a closed account takes nothing');
+SELECT is(usdtpay.account_reopen(900001, :margin), true, 'it is reopened');
 
 -- Reading --------------------------------------------------------------------------------------
 SELECT is_empty($$SELECT party_id, asset, sum(CASE side WHEN 'debit' THEN amount ELSE -amount END) FROM usdtpay.entry

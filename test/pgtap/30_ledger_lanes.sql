@@ -15,8 +15,8 @@ INSERT INTO usdtpay.party (party_id, code, name, kind) VALUES
 CREATE TEMP TABLE acct (n int PRIMARY KEY, name text, ref text, direct bigint, plain bigint);
 INSERT INTO acct
 	SELECT n, name, ref, usdtpay.account_open(900011, asset, name, ref), usdtpay.account_open(900012, asset, name, ref)
-	FROM (VALUES (1, 'USDT', 'clearing', ''), (2, 'USDT', 'fiat:cny', ''), (3, 'USDT', 'available', ''), (4, 'USDT', 'custody:tron', ''),
-		(5, 'USDT', 'fee', ''), (6, 'USDT', 'available', 'c1'), (7, 'USDT', 'available', 'c2'), (8, 'TRX', 'gas:tron', '')) v (n, asset, name, ref)
+	FROM (VALUES (1, 'USDT', 'clearing', ''), (2, 'USDT', 'fiat:cny', ''), (3, 'USDT', 'margin', ''), (4, 'USDT', 'custody:tron', ''),
+		(5, 'USDT', 'fee', ''), (6, 'USDT', 'escrow', 'c1'), (7, 'USDT', 'available', 'c2'), (8, 'TRX', 'gas:tron', '')) v (n, asset, name, ref)
 	ORDER BY n;
 CREATE TEMP TABLE answer (step int, lane text, said text, PRIMARY KEY (step, lane));
 

@@ -4,7 +4,7 @@ SELECT no_plan();
 \ir lib/chain.sql
 \ir lib/order.sql
 SELECT usdtpay.roles_setup();
-SELECT results_eq('SELECT code FROM usdtpay.invariants', ARRAY['I1', 'I2', 'I4', 'I6', 'I7', 'I10', 'I11', 'I12', 'I13', 'I14', 'I15'], 'these invariants are watched');
+SELECT results_eq('SELECT code FROM usdtpay.invariants', ARRAY['I1', 'I2', 'I4', 'I6', 'I7', 'I10', 'I11', 'I12', 'I13', 'I14', 'I15', 'I16'], 'these invariants are watched');
 SELECT sim.sound('an empty database is in order');
 SELECT sim.setup();
 SELECT usdtpay.merchant_fee_set('shop', 100);

@@ -12,7 +12,7 @@ SELECT sim.setup();
 SET ROLE t_operator;
 SELECT lives_ok(j.command, j.name || ' runs for an operator')
 FROM (VALUES ('usdtpay_expire', 'SELECT usdtpay.order_expire()'), ('usdtpay_seal', 'SELECT usdtpay.ledger_seal()'), ('usdtpay_holds', 'SELECT usdtpay.ledger_holds_expire()'),
-    ('usdtpay_hooks', 'SELECT usdtpay.hooks_retry()'), ('usdtpay_retention', 'SELECT usdtpay.retention()')) AS j (name, command);
+    ('usdtpay_deposits', 'SELECT usdtpay.deposits_retry()'), ('usdtpay_hooks', 'SELECT usdtpay.hooks_retry()'), ('usdtpay_retention', 'SELECT usdtpay.retention()')) AS j (name, command);
 RESET ROLE;
 SELECT ok(bool_and(to_regprocedure(substring(j.command FROM 'SELECT (.*)\(\)$') || '()') IS NOT NULL
     OR EXISTS (SELECT FROM pg_proc AS p WHERE p.oid = to_regproc(substring(j.command FROM 'SELECT (.*)\(\)$')) AND p.pronargs = p.pronargdefaults)), 'every job calls a function that needs no argument')

@@ -24,7 +24,7 @@ SELECT is_empty(
     $$SELECT component FROM usdtpay.health() GROUP BY 1 HAVING count(*) > 1$$, 'components are told apart');
 SELECT results_eq(
     $$SELECT component FROM usdtpay.health() WHERE component !~ '^(network|job) ' ORDER BY 1$$,
-    $$VALUES ('append_only'), ('courier'), ('durability'), ('expiry'), ('foreign_code'), ('held'), ('hooks'), ('issuer'),
+    $$VALUES ('append_only'), ('courier'), ('deposits'), ('durability'), ('expiry'), ('foreign_code'), ('held'), ('hooks'), ('issuer'),
              ('preload'), ('roles'), ('row_security'), ('seal'), ('suspense'), ('version'), ('webhooks'), ('workers')$$,
     'these are the components');
 

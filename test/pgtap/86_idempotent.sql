@@ -66,7 +66,7 @@ INSERT INTO call VALUES
     ('roles_setup', 'same', 'SELECT usdtpay.roles_setup()'),
     ('events', 'read', 'SELECT count(*) FROM usdtpay.events(p_party => ''shop'')'),
     -- jobs: a second run finds nothing left
-    ('order_expire', 'done', 'SELECT usdtpay.order_expire()'), ('hooks_retry', 'done', 'SELECT usdtpay.hooks_retry()'),
+    ('order_expire', 'done', 'SELECT usdtpay.order_expire()'), ('deposits_retry', 'done', 'SELECT usdtpay.deposits_retry()'), ('hooks_retry', 'done', 'SELECT usdtpay.hooks_retry()'),
     ('ledger_holds_expire', 'done', 'SELECT usdtpay.ledger_holds_expire()'), ('ledger_seal', 'done', 'SELECT usdtpay.ledger_seal()'),
     ('retention', 'done', 'SELECT sum(removed) FROM usdtpay.retention()'), ('webhook_purge', 'done', 'SELECT usdtpay.webhook_purge()'),
     -- elsewhere: these need a halted network, a chain, pg_cron

@@ -16,6 +16,7 @@ char *usdtpay_databases = NULL;
 int usdtpay_hook_timeout = 2000;
 bool usdtpay_ledger_direct = true;
 int usdtpay_lock_patience = 30000;
+int usdtpay_node_recheck_interval = 600;
 int usdtpay_rpc_batch = 50;
 int usdtpay_rpc_max_bytes = 16 * 1024;
 int usdtpay_rpc_timeout = 10000;
@@ -82,6 +83,9 @@ static const GucRow guc_rows[] = {
 			 "Posts straight into the ledger's tables where they are plain; off takes SQL's path."),
 	GUC_INT("usdtpay.lock_patience", usdtpay_lock_patience, 30000, 0, 3600000, PGC_SIGHUP,
 			GUC_UNIT_MS, "A session that keeps a worker waiting this long is ended; 0 means never."),
+	GUC_INT("usdtpay.node_recheck_interval", usdtpay_node_recheck_interval, 600, 1, 86400,
+			PGC_SIGHUP, GUC_UNIT_S,
+			"How often a node is asked again for chain id, tokens' decimals and code."),
 	GUC_INT("usdtpay.rpc_batch", usdtpay_rpc_batch, 50, 1, 1000, PGC_SIGHUP, 0,
 			"Most calls put into one request to a node."),
 	GUC_INT("usdtpay.rpc_max_bytes", usdtpay_rpc_max_bytes, 16 * 1024, 64, 256 * 1024, PGC_SIGHUP,

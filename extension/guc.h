@@ -11,6 +11,7 @@ extern char *usdtpay_databases;
 extern int usdtpay_hook_timeout;
 extern bool usdtpay_ledger_direct;
 extern int usdtpay_lock_patience;
+extern int usdtpay_node_recheck_interval;
 extern int usdtpay_rpc_batch;
 extern int usdtpay_rpc_max_bytes;
 extern int usdtpay_rpc_timeout;

@@ -62,7 +62,8 @@ typedef struct LauncherChild
 
 static LauncherChild launcher_children[LAUNCHER_CHILDREN];
 static bool launcher_full_reported = false;
-static char launcher_missing[NAMEDATALEN];
+static bool launcher_malformed = false;
+static List *launcher_missing = NIL; /* names reported, in TopMemoryContext */
 
 /* Ends every child; runs when this process ends, however it ends. */
 static void
@@ -213,26 +214,39 @@ launcher_find_database(const char *name)
 	return found;
 }
 
-/* Wants a keeper in one database; one that is missing is reported once. */
+/* Says once that a database is missing. */
+static void
+launcher_report_missing(const char *name)
+{
+	MemoryContext caller;
+	ListCell *cell;
+
+	foreach (cell, launcher_missing)
+		if (strcmp(lfirst(cell), name) == 0)
+			return;
+	caller = MemoryContextSwitchTo(TopMemoryContext);
+	launcher_missing = lappend(launcher_missing, pstrdup(name));
+	MemoryContextSwitchTo(caller);
+	ereport(WARNING, (errcode(ERRCODE_UNDEFINED_DATABASE),
+					  errmsg("usdtpay.databases names a database that cannot be used"),
+					  errdetail("Database \"%s\" does not exist or allows no connections.", name),
+					  errhint("The workers start by themselves once it exists.")));
+}
+
+/* Wants a keeper in one database; one that is missing is reported. */
 static void
 launcher_want_keeper(const char *name)
 {
 	UsdtpayWorkerPlace place = {0};
 
 	place.database = launcher_find_database(name);
-	if (OidIsValid(place.database))
+	if (!OidIsValid(place.database))
 	{
-		strlcpy(place.label, name, sizeof(place.label));
-		launcher_want("keeper", "usdtpay_keeper_main", &place);
+		launcher_report_missing(name);
 		return;
 	}
-	if (strcmp(launcher_missing, name) == 0)
-		return;
-	strlcpy(launcher_missing, name, sizeof(launcher_missing));
-	ereport(WARNING, (errcode(ERRCODE_UNDEFINED_DATABASE),
-					  errmsg("usdtpay.databases names a database that cannot be used"),
-					  errdetail("Database \"%s\" does not exist or allows no connections.", name),
-					  errhint("The workers start by themselves once it exists.")));
+	strlcpy(place.label, name, sizeof(place.label));
+	launcher_want("keeper", "usdtpay_keeper_main", &place);
 }
 
 /* Compares the setting with what runs. */
@@ -242,12 +256,15 @@ launcher_tick(void)
 	MemoryContext caller = CurrentMemoryContext;
 	List *names = NIL;
 	ListCell *cell;
+	bool malformed;
 
 	StartTransactionCommand();
 	launcher_reap();
-	if (!SplitIdentifierString(pstrdup(usdtpay_databases), ',', &names))
+	malformed = !SplitIdentifierString(pstrdup(usdtpay_databases), ',', &names);
+	if (malformed && !launcher_malformed)
 		ereport(WARNING, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						  errmsg("usdtpay.databases is no list of names")));
+	launcher_malformed = malformed;
 	foreach (cell, names)
 		launcher_want_keeper(lfirst(cell));
 	launcher_prune();

@@ -68,6 +68,7 @@ typedef struct UsdtpayProvider
 	/* start checks */
 	TimestampTz verify_at; /* not before */
 	bool checked;          /* everything but the code pins */
+	int check_failures;    /* in a row */
 	uint8 code_hash[USDTPAY_PROVIDER_TOKENS][32];
 
 	/* the one question that may outlive a tick: start checks or head */

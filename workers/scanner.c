@@ -125,7 +125,7 @@ scanner_note_nodes(Scanner *s)
 	if (s->provider_count == 0)
 		scanner_note(s, "no endpoint is configured");
 	else if (scanner_count(s, USDTPAY_PROVIDER_REFUSED) == s->provider_count)
-		scanner_note(s, "every node failed the start checks; see usdtpay.endpoint_status");
+		scanner_note(s, "every node failed its checks; see usdtpay.endpoint_status");
 	else if (usable == 0)
 		scanner_note(s, "waiting for a node to pass the start checks");
 	else if (usable == 1)
@@ -142,9 +142,9 @@ scanner_work(Scanner *s)
 	while (more && !s->halted)
 	{
 		more = scanner_advance(s);
-		if (!s->halted)
+		if (!s->halted && s->doubter == NULL)
 			more = scanner_finalize(s) || more;
-		if (!s->halted && !more)
+		if (!s->halted && s->doubter == NULL && !more)
 			more = scanner_rescan(s);
 		if (usdtpay_worker_clock() >= until)
 			break;
@@ -245,10 +245,24 @@ scanner_start(void)
 	scanner_state.pool = usdtpay_http_pool_create(SCANNER_IN_FLIGHT, SCANNER_PER_HOST);
 }
 
+/* Drops the questions that outlive a tick: after an error one may be half asked or half taken, and
+ * its node would never be asked again. */
+static void
+scanner_reset(void)
+{
+	Scanner *s = &scanner_state;
+	int i;
+
+	for (i = 0; i < s->provider_count; i++)
+		if (s->providers[i].pending != NULL)
+			usdtpay_rpc_free(s->providers[i].pending);
+}
+
 static const UsdtpayWorker scanner_worker = {
 	.name = "scanner",
 	.start = scanner_start,
 	.tick = scanner_tick,
+	.reset = scanner_reset,
 };
 
 /* The scanner of one network. */

@@ -2,7 +2,7 @@
  *
  * scanner.h: the state of one network's scanner, shared by its parts: scanner.c (the tick),
  * scanner_config.c and scanner_db.c (its SQL), scanner_check.c (start checks), scanner_poll.c
- * (heads), scanner_chain.c (tip, reorg, final, rescans) and a family (scanner_evm.c,
+ * (heads), scanner_chain.c (tip, final, rescans), scanner_reorg.c and a family (scanner_evm.c,
  * scanner_tron.c) that knows the protocol.
  */
 #ifndef USDTPAY_SCANNER_H
@@ -149,6 +149,10 @@ struct Scanner
 	UsdtpayProvider *distrusted; /* whose word is in dispute: others are asked for new blocks */
 	int64 contradicted;          /* up to this block somebody denied what we hold; 0: nobody */
 	TimestampTz waiting_since;   /* for a second look nobody gives; 0: not */
+	UsdtpayProvider
+		*doubter;      /* tells of another token than it did; while set nothing is credited */
+	const char *doubt; /* what it tells, a fixed text */
+	TimestampTz doubt_since;
 	double logs_per_block;
 	double bytes_per_block;
 	int tip_retries;
@@ -167,6 +171,7 @@ struct Scanner
 
 /* scanner_config.c */
 extern bool scanner_config_reload(Scanner *s);
+extern void scanner_config_pins(Scanner *s);
 
 /* scanner_db.c */
 extern uint64 scanner_db_query(const Scanner *s, const char *query, bool read_only);
@@ -177,6 +182,7 @@ extern void scanner_db_ingest(Scanner *s, const UsdtpayProvider *p, ScannerLook 
 extern bool scanner_db_teller(Scanner *s, int64 from, int64 *to, UsdtpayProvider **teller);
 extern bool scanner_db_hash(Scanner *s, int64 number, uint8 *out);
 extern bool scanner_db_rewind(Scanner *s, int64 number, const uint8 *hash);
+extern void scanner_db_halt(Scanner *s, const char *reason);
 extern void scanner_db_pin(Scanner *s, int token, const uint8 *hash);
 extern bool scanner_db_rescan(Scanner *s, int64 *id, int64 *from, int64 *to);
 extern void scanner_db_rescanned(Scanner *s, int64 id, int64 next, int found);
@@ -185,6 +191,7 @@ extern void scanner_db_report(Scanner *s);
 
 /* scanner_check.c */
 extern bool scanner_check(Scanner *s, UsdtpayProvider *p, UsdtpayRpc *identity);
+extern void scanner_check_again(Scanner *s, UsdtpayProvider *p, UsdtpayRpc *identity);
 
 /* scanner_poll.c */
 extern void scanner_poll(Scanner *s, int patience_ms);
@@ -194,6 +201,9 @@ extern bool scanner_polling(const Scanner *s);
 extern bool scanner_advance(Scanner *s);
 extern bool scanner_finalize(Scanner *s);
 extern bool scanner_rescan(Scanner *s);
+
+/* scanner_reorg.c */
+extern bool scanner_reorg(Scanner *s, UsdtpayProvider *p);
 extern void scanner_compare_heads(Scanner *s);
 
 /* scanner.c */

@@ -152,118 +152,6 @@ chain_attempt(Scanner *s, UsdtpayProvider *p, ScannerLook look, int64 from, int6
 	return fetched;
 }
 
-/* Counts who holds the hash at a height and who another one.  p is not asked: it contradicts. */
-static void
-chain_vote(Scanner *s, const UsdtpayProvider *p, int64 number, const uint8 *hash, int *confirm,
-		   int *contradict)
-{
-	TimestampTz now = usdtpay_worker_clock();
-	int i;
-
-	*confirm = 0;
-	*contradict = 1;
-	for (i = 0; i < s->provider_count; i++)
-	{
-		UsdtpayProvider *q = &s->providers[i];
-		ScannerBlock block;
-
-		if (q == p || q->state != USDTPAY_PROVIDER_OK || usdtpay_provider_cooling(q, now) ||
-			q->head < number || s->family->block(s, q, number, NULL, &block) != USDTPAY_RPC_OK)
-			continue;
-		if (memcmp(block.hash, hash, 32) == 0)
-			(*confirm)++;
-		else
-			(*contradict)++;
-	}
-}
-
-/* Decides whether a contradiction below final is one node's or everybody's; then it halts.
- * Nothing is unwound: credits below final are a person's to judge. */
-static void
-chain_below_final(Scanner *s, UsdtpayProvider *p, const ScannerBlock *block)
-{
-	int confirm;
-	int contradict;
-
-	chain_vote(s, p, s->final, s->final_hash, &confirm, &contradict);
-	if (confirm > 0)
-		usdtpay_provider_refuse(p, "it contradicts a final block that other nodes confirm");
-	else
-		(void) scanner_db_rewind(s, block->number, block->hash);
-}
-
-/* Walks a provider's chain down by parent hashes until it meets ours, and rewinds to there.
- * Returns: whether scanning can go on at once. */
-static bool
-chain_walk(Scanner *s, UsdtpayProvider *p)
-{
-	ScannerBlock block;
-	int64 number = Min(s->tip, p->head);
-	UsdtpayRpcVerdict verdict = s->family->block(s, p, number, NULL, &block);
-
-	while (verdict == USDTPAY_RPC_OK)
-	{
-		uint8 ours[32];
-		bool held = scanner_db_hash(s, number, ours);
-
-		if (held && memcmp(ours, block.hash, 32) == 0)
-			return scanner_db_rewind(s, number, block.hash);
-		if (number <= s->final)
-		{
-			chain_below_final(s, p, &block);
-			return false;
-		}
-		number--;
-		verdict = s->family->block(s, p, number, block.parent, &block);
-	}
-	return false;
-}
-
-/* Answers a provider whose chain does not continue ours: follows it unless more nodes hold on
- * to our tip than have left it.  Returns: whether scanning can go on at once. */
-static bool
-chain_reorg(Scanner *s, UsdtpayProvider *p)
-{
-	int confirm;
-	int contradict;
-
-	chain_vote(s, p, s->tip, s->tip_hash, &confirm, &contradict);
-	if (confirm > contradict)
-	{
-		usdtpay_provider_failed(p, USDTPAY_RPC_INVALID, "it is on a fork of its own", -1);
-		return false;
-	}
-	return chain_walk(s, p);
-}
-
-/* Looks for heads at or below our tip that are not ours: a chain can get shorter. */
-void
-scanner_compare_heads(Scanner *s)
-{
-	int i;
-
-	for (i = 0; i < s->provider_count && s->tip >= 0; i++)
-	{
-		UsdtpayProvider *p = &s->providers[i];
-		uint8 ours[32];
-
-		if (p->header == NULL || p->head > s->tip || p->head < s->final || p->head < 1)
-			continue;
-		if (p->head == s->tip && memcmp(p->head_hash, s->tip_hash, 32) == 0)
-			continue;
-		if (p->agreed == p->head && memcmp(p->agreed_hash, p->head_hash, 32) == 0)
-			continue;
-		if (!scanner_db_hash(s, p->head, ours) || memcmp(ours, p->head_hash, 32) == 0)
-		{
-			p->agreed = p->head;
-			memcpy(p->agreed_hash, p->head_hash, 32);
-			continue;
-		}
-		(void) chain_reorg(s, p);
-		return;
-	}
-}
-
 /* Pauses a duty after it failed with every provider.  Returns: when to try again. */
 static TimestampTz
 chain_pause(int *retries)
@@ -342,7 +230,7 @@ scanner_advance(Scanner *s)
 			ingest.verdict == SCANNER_FAULT)
 			continue;
 		if (ingest.verdict == SCANNER_REORG)
-			return chain_reorg(s, p);
+			return scanner_reorg(s, p);
 		if (ingest.verdict != SCANNER_INGESTED)
 			return false;
 		s->tip_retries = 0;

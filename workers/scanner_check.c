@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: PostgreSQL
  *
  * scanner_check.c: whether a node may be believed at all: chain id, checkpoint, decimals and code of
- * every token, compared with what is pinned.
+ * every token, compared with what is pinned, at the start and from time to time after it: behind one
+ * URL there may be another node tomorrow, and a contract can be exchanged.
  *
- * A family asks in its own protocol and hands over the raw words; they are judged here.
+ * A family asks in its own protocol and hands over the raw words; they are judged here.  A node that
+ * suddenly tells of another token is not believed when another one denies it; when nobody does, the
+ * network halts, and while nobody else can be asked nothing is credited.
  */
 #include "postgres.h"
 
@@ -11,10 +14,21 @@
 
 #include "codec/hex.h"
 #include "codec/keccak.h"
+#include "guc.h"
 #include "scanner.h"
 #include "worker.h"
 
 #define CHECK_WORD_DIGITS 64
+#define CHECK_DOUBT_MS    2000 /* pause while a node tells of another token and nobody can be asked */
+#define CHECK_AGAIN_MS    30000 /* pause after a check that got no answer */
+
+/* What a node that was fine tells of the tokens now. */
+typedef enum CheckTokens
+{
+	CHECK_TOKENS_SAME,
+	CHECK_TOKENS_OTHER,
+	CHECK_TOKENS_UNTOLD
+} CheckTokens;
 
 /* Compares the chain id; what the node says instead becomes the reason of its refusal. */
 static bool
@@ -138,6 +152,108 @@ check_tokens(Scanner *s, UsdtpayProvider *p)
 bool
 scanner_check(Scanner *s, UsdtpayProvider *p, UsdtpayRpc *identity)
 {
-	return check_chain(s, p, identity->calls[0].result) && check_checkpoint(s, p) &&
-		   check_tokens(s, p);
+	scanner_config_pins(s);
+	if (!check_chain(s, p, identity->calls[0].result) || !check_checkpoint(s, p) ||
+		!check_tokens(s, p))
+		return false;
+	p->verify_at = scanner_after(usdtpay_node_recheck_interval * 1000);
+	return true;
+}
+
+/* Compares what a node has at the tokens' addresses now with the pins.
+ * Out: fault, a fixed text, when it is something else. */
+static CheckTokens
+check_tokens_again(Scanner *s, UsdtpayProvider *p, const char **fault)
+{
+	int i;
+
+	if (!check_ask_tokens(s, p, fault))
+		return CHECK_TOKENS_UNTOLD;
+	for (i = 0; *fault == NULL && i < s->token_count; i++)
+		if (s->tokens[i].pinned && memcmp(s->tokens[i].code_hash, p->code_hash[i], 32) != 0)
+			*fault = "the token's code is not the pinned one";
+	return *fault == NULL ? CHECK_TOKENS_SAME : CHECK_TOKENS_OTHER;
+}
+
+/* Asks the other nodes what p says differently.  Out: how many hold what is pinned, and how many
+ * could not be asked; refused ones do not count. */
+static void
+check_vote(Scanner *s, const UsdtpayProvider *p, int *same, int *untold)
+{
+	int i;
+
+	*same = 0;
+	*untold = 0;
+	for (i = 0; i < s->provider_count; i++)
+	{
+		UsdtpayProvider *q = &s->providers[i];
+		CheckTokens told = CHECK_TOKENS_UNTOLD;
+		const char *fault;
+
+		if (q == p || q->state == USDTPAY_PROVIDER_REFUSED)
+			continue;
+		if (q->state == USDTPAY_PROVIDER_OK && !usdtpay_provider_cooling(q, usdtpay_worker_clock()))
+			told = check_tokens_again(s, q, &fault);
+		*same += told == CHECK_TOKENS_SAME;
+		*untold += told == CHECK_TOKENS_UNTOLD;
+	}
+}
+
+/* Decides about a node that tells of another token than it did.  Until that is possible the doubt
+ * stays: nothing is credited.  After a halt it stays, too, so that the first thing after a person
+ * let the network go on is to ask again. */
+static void
+check_doubt(Scanner *s, UsdtpayProvider *p, const char *fault)
+{
+	int same;
+	int untold;
+
+	if (s->doubter != p)
+		s->doubt_since = usdtpay_worker_clock();
+	s->doubter = p;
+	s->doubt = fault;
+	check_vote(s, p, &same, &untold);
+	p->verify_at = scanner_after(CHECK_DOUBT_MS);
+	if (same > 0)
+	{
+		s->doubter = NULL;
+		usdtpay_provider_refuse(p, fault);
+	}
+	else if (untold > 0 && !TimestampDifferenceExceeds(s->doubt_since, usdtpay_worker_clock(),
+													   usdtpay_second_look_patience))
+		scanner_note(s, "a node says that %s; nothing is credited until another one is asked",
+					 fault);
+	else
+		scanner_db_halt(s, fault);
+}
+
+/* Checks a node again that passed the start checks; identity is NULL when it did not answer. */
+void
+scanner_check_again(Scanner *s, UsdtpayProvider *p, UsdtpayRpc *identity)
+{
+	const char *fault = NULL;
+	CheckTokens told = CHECK_TOKENS_UNTOLD;
+
+	p->verify_at = scanner_after(CHECK_AGAIN_MS);
+	if (identity != NULL)
+	{
+		if (!check_chain(s, p, identity->calls[0].result) || !check_checkpoint(s, p))
+		{
+			if (s->doubter == p && p->state == USDTPAY_PROVIDER_REFUSED)
+				s->doubter = NULL;
+			return;
+		}
+		scanner_config_pins(s);
+		told = check_tokens_again(s, p, &fault);
+	}
+	if (told == CHECK_TOKENS_OTHER)
+		check_doubt(s, p, fault);
+	else if (told == CHECK_TOKENS_UNTOLD && s->doubter == p)
+		check_doubt(s, p, s->doubt);
+	else if (told == CHECK_TOKENS_SAME)
+	{
+		p->verify_at = scanner_after(usdtpay_node_recheck_interval * 1000);
+		if (s->doubter == p)
+			s->doubter = NULL;
+	}
 }

@@ -70,6 +70,30 @@ config_tokens(Scanner *s)
 	}
 }
 
+/* Reads the pins of the tokens again: a person may have taken one away. */
+void
+scanner_config_pins(Scanner *s)
+{
+	uint64 count;
+	uint64 i;
+	int t;
+
+	if (!usdtpay_worker_begin())
+		return;
+	count = scanner_db_query(
+		s, "SELECT token_id, code_hash FROM usdtpay_internal.scanner_tokens($1)", true);
+	for (i = 0; i < count; i++)
+	{
+		bool isnull;
+		int32 id = DatumGetInt32(usdtpay_sql_value(i, 1, &isnull));
+
+		for (t = 0; t < s->token_count; t++)
+			if (s->tokens[t].id == id)
+				s->tokens[t].pinned = usdtpay_sql_bytes(i, 2, s->tokens[t].code_hash, 32);
+	}
+	usdtpay_worker_commit();
+}
+
 /* Copies a text[] into the configuration, NULL-terminated. */
 static const char *const *
 config_strings(Scanner *s, Datum array)
@@ -125,6 +149,7 @@ scanner_config_reload(Scanner *s)
 	s->waiting_since = 0;
 	s->distrusted = NULL;
 	s->disputes = 0;
+	s->doubter = NULL;
 	s->fingerprint = NULL;
 	s->note[0] = '\0';
 	MemoryContextReset(s->config_context);

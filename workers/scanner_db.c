@@ -280,6 +280,22 @@ scanner_db_rewind(Scanner *s, int64 number, const uint8 *hash)
 	return ok;
 }
 
+/* Halts the network: a person must look. */
+void
+scanner_db_halt(Scanner *s, const char *reason)
+{
+	Oid types[2] = {TEXTOID, TEXTOID};
+	Datum args[2];
+
+	if (!usdtpay_worker_begin())
+		return;
+	args[0] = CStringGetTextDatum(s->code);
+	args[1] = CStringGetTextDatum(reason);
+	usdtpay_sql_query("SELECT usdtpay_internal.chain_halt($1, $2)", 2, types, args, NULL, false);
+	usdtpay_worker_commit();
+	s->halted = true;
+}
+
 /* Pins a token's code. */
 void
 scanner_db_pin(Scanner *s, int token, const uint8 *hash)

@@ -15,11 +15,12 @@
 #include "scanner.h"
 #include "worker.h"
 
-#define POLL_GRACE_MS   100
-#define POLL_FRESH_MS   15000
-#define POLL_RECHECK_MS 2000
-#define POLL_FINAL_MAX  30000
-#define POLL_SLOT_CHAIN 10000
+#define POLL_GRACE_MS       100
+#define POLL_FRESH_MS       15000
+#define POLL_RECHECK_MS     2000
+#define POLL_FINAL_MAX      30000
+#define POLL_RECHECK_DOUBLE 5
+#define POLL_SLOT_CHAIN     10000
 
 /* Tells whether any node still owes an answer. */
 bool
@@ -33,7 +34,8 @@ scanner_polling(const Scanner *s)
 	return false;
 }
 
-/* Asks nodes that are not checked yet who they are.  Returns: how many were asked. */
+/* Asks nodes who they are: those not checked yet, and the others now and then.  Returns: how many were
+ * asked. */
 static int
 poll_ask_identities(Scanner *s, TimestampTz now)
 {
@@ -44,8 +46,9 @@ poll_ask_identities(Scanner *s, TimestampTz now)
 	{
 		UsdtpayProvider *p = &s->providers[i];
 
-		if (p->pending != NULL || p->checked || p->verify_at > now ||
-			usdtpay_provider_cooling(p, now) || usdtpay_http_room(s->pool) <= 0)
+		if (p->pending != NULL || p->verify_at > now ||
+			(p->checked && p->state != USDTPAY_PROVIDER_OK) || usdtpay_provider_cooling(p, now) ||
+			usdtpay_http_room(s->pool) <= 0)
 			continue;
 		p->pending = s->family->ask_identity(s, p);
 		p->pending_verify = true;
@@ -79,13 +82,25 @@ poll_ask_heads(Scanner *s, TimestampTz now, bool with_final)
 	return asked;
 }
 
-/* Runs the start checks of a node that said who it is. */
+/* Checks a node that said who it is, at the start or again.  These checks wait for the node while
+ * everybody else waits, too: one that fails them is asked again later and later. */
 static void
 poll_take_identity(Scanner *s, UsdtpayProvider *p, UsdtpayRpc *rpc)
 {
-	if (rpc->calls[0].advice.verdict != USDTPAY_RPC_OK)
+	bool answered = rpc->calls[0].advice.verdict == USDTPAY_RPC_OK;
+
+	if (p->checked)
+	{
+		scanner_check_again(s, p, answered ? rpc : NULL);
+		return;
+	}
+	if (!answered)
 		return;
 	p->checked = scanner_check(s, p, rpc);
+	p->check_failures = p->checked ? 0 : p->check_failures + 1;
+	if (!p->checked && p->state != USDTPAY_PROVIDER_REFUSED)
+		p->verify_at =
+			scanner_after(POLL_RECHECK_MS << Min(p->check_failures, POLL_RECHECK_DOUBLE));
 	s->poll_at = 0;
 }
 
@@ -108,13 +123,12 @@ poll_take_head(Scanner *s, UsdtpayProvider *p, UsdtpayRpc *rpc)
 	s->polled = true;
 }
 
-/* Takes a finished question of this file. */
+/* Takes a finished question of this file; freeing it makes room for the next. */
 static void
 poll_take(Scanner *s, UsdtpayRpc *rpc)
 {
 	UsdtpayProvider *p = rpc->provider;
 
-	p->pending = NULL;
 	if (p->pending_verify)
 		poll_take_identity(s, p, rpc);
 	else

@@ -63,7 +63,7 @@ static UsdtpayWorkerPlace worker_home;
 static const UsdtpayWorker *worker_self = NULL;
 static MemoryContext worker_tick_context = NULL;
 static WorkerGate worker_gate = WORKER_GATE_UNKNOWN;
-static bool worker_adopted = false;
+static Oid worker_adopted = InvalidOid; /* the role this session is now */
 static TimestampTz worker_leave_checked = 0;
 static int worker_streak = 0;
 static char worker_last_error[256];
@@ -249,13 +249,14 @@ usdtpay_worker_begin(void)
 
 	if (!worker_enter(&role))
 		return false;
-	if (!worker_adopted)
+	if (worker_adopted != role)
 	{
 		/* A background worker can only log in as a role with LOGIN, and usdtpay_worker has none.
-		 * The identity changes between two transactions: an abort would bring the old one back. */
+		 * The identity changes between two transactions: an abort would bring the old one back.
+		 * A role that was dropped and made again is another one. */
 		CommitTransactionCommand();
 		SetSessionAuthorization(role, false);
-		worker_adopted = true;
+		worker_adopted = role;
 		if (!worker_enter(&role))
 			return false;
 	}

@@ -92,7 +92,7 @@ AS $$
         CASE
             WHEN s.state = 'halted' THEN 'Nothing of this network is credited. Find out what happened, then usdtpay.network_resume(code, reason).'
             WHEN s.state = 'no_endpoint' THEN 'usdtpay.network_enable(code, rpc_urls) adds nodes.'
-            WHEN s.state = 'refused' THEN 'Every node failed the start checks (chain id, decimals, code); usdtpay.endpoint_status says why.'
+            WHEN s.state = 'refused' THEN 'Every node failed the checks (chain id, decimals, code); usdtpay.endpoint_status says why.'
             WHEN s.state = 'stalled' THEN 'No node answered for 30 seconds, or no scanner runs; usdtpay.endpoint_status and the server''s log say why.'
             WHEN s.state = 'catching_up' THEN 'It takes in what it missed; nothing to do unless the distance grows.'
             WHEN s.endpoints_usable < s.endpoints THEN 'usdtpay.endpoint_status shows which node fails and why.'

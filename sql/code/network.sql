@@ -276,6 +276,30 @@ $$;
 COMMENT ON FUNCTION usdtpay.token_define(text, text, integer, text, text) IS
 'Watches a token contract of a network. With an asset its deposits are credited, without one they are recorded only; an asset may be given later, never taken away. Repeating it returns the same id. Errors: UP000, UP001, UP200, UP202.';
 
+CREATE OR REPLACE FUNCTION usdtpay.token_unpin(p_network text, p_contract text) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_id integer := usdtpay_internal.network_id(p_network);
+    v_old usdtpay.token;
+BEGIN
+    SELECT t.* INTO v_old FROM usdtpay.token AS t
+    JOIN usdtpay.network AS n ON n.network_id = t.network_id
+    WHERE t.network_id = v_id AND t.contract = usdtpay.address_bytes(n.family, p_contract)
+    FOR NO KEY UPDATE OF t;
+    IF v_old.token_id IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'UP200',
+            MESSAGE = 'no such token', DETAIL = format('Contract is %s on network "%s".', coalesce(p_contract, 'NULL'), p_network),
+            HINT = 'usdtpay.token lists them.';
+    END IF;
+    UPDATE usdtpay.token AS t SET code_hash = NULL WHERE t.token_id = v_old.token_id AND t.code_hash IS NOT NULL;
+    RETURN v_old.code_hash IS NOT NULL;
+END;
+$$;
+COMMENT ON FUNCTION usdtpay.token_unpin(text, text) IS
+'Forgets the code pinned of a token contract, after a person has looked at a change that halted the network or made it refuse its nodes; the scanner pins anew what two nodes agree on (or the only one tells). Then let a halted network go on with usdtpay.network_resume. Returns whether anything was pinned. Errors: UP001, UP200.';
+
 CREATE OR REPLACE FUNCTION usdtpay_internal.endpoint_label(p_url text) RETURNS text
 LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
@@ -550,7 +574,7 @@ COMMENT ON VIEW usdtpay.network_status IS 'How far each network is scanned and w
 COMMENT ON COLUMN usdtpay.network_status.code IS 'Network';
 COMMENT ON COLUMN usdtpay.network_status.name IS 'Name for people';
 COMMENT ON COLUMN usdtpay.network_status.state IS
-'disabled; halted (a person must look); no_endpoint; refused (every node failed the start checks); stalled (no node or no scanner for 30 seconds); catching_up; scanning';
+'disabled; halted (a person must look); no_endpoint; refused (every node failed its checks); stalled (no node or no scanner for 30 seconds); catching_up; scanning';
 COMMENT ON COLUMN usdtpay.network_status.tip_number IS 'Every block up to here has been ingested';
 COMMENT ON COLUMN usdtpay.network_status.tip_time IS 'Its time';
 COMMENT ON COLUMN usdtpay.network_status.final_number IS 'Every block up to here has been credited';

@@ -1,6 +1,6 @@
 -- Networks, tokens, endpoints: definitions, every refusal, and that no view shows a secret.
 BEGIN;
-SELECT plan(54);
+SELECT plan(58);
 
 \set token '0x5FbDB2315678afecb367f032d93F642f64180aa3'
 SELECT set_config('t.token', :'token', true);
@@ -78,6 +78,11 @@ SELECT is((SELECT (poll_ms, final_depth)::text FROM usdtpay.network WHERE code =
 SELECT is((SELECT usdtpay.token_define('optimism', '0x94b008aA00579c1307B0EF2c499aD98a8ce58e58', 6, 'USDT', 'USDT') > 0), true,
 	'an asset may be given to a token later');
 SELECT throws_ok($$SELECT usdtpay.token_define('optimism', '0x94b008aA00579c1307B0EF2c499aD98a8ce58e58')$$, 'UP202', NULL, 'never taken away');
+UPDATE usdtpay.token SET code_hash = '\x01' WHERE contract = usdtpay.address_bytes('evm', '0x94b008aA00579c1307B0EF2c499aD98a8ce58e58');
+SELECT is(usdtpay.token_unpin('optimism', '0x94b008aA00579c1307B0EF2c499aD98a8ce58e58'), true, 'a pin is forgotten');
+SELECT is(usdtpay.token_unpin('optimism', '0x94b008aA00579c1307B0EF2c499aD98a8ce58e58'), false, 'once');
+SELECT throws_ok($$SELECT usdtpay.token_unpin('optimism', '0x00000000000000000000000000000000000000bb')$$, 'UP200', NULL, 'an unknown contract');
+SELECT throws_ok($$SELECT usdtpay.token_unpin('optimism', 'nonsense')$$, 'UP001', NULL, 'no address at all');
 SELECT throws_ok($$SELECT usdtpay.network_resume('dev', 'x')$$, 'UP201', NULL, 'only a halted network is resumed');
 SELECT is(usdtpay.endpoint_remove('ethereum', 'https://user:hush@eth.example:8443/v3/hush?key=hush'), true, 'an endpoint is removed');
 SELECT is((SELECT state FROM usdtpay.network_status WHERE code = 'ethereum'), 'no_endpoint', 'and its network has none');

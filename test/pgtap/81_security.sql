@@ -115,7 +115,7 @@ RESET SESSION AUTHORIZATION;
 RESET ROLE;
 SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc AS p WHERE p.pronamespace = 'usdtpay'::regnamespace AND has_function_privilege('usdtpay_merchant', p.oid, 'EXECUTE')
     AND p.proname <> ALL (usdtpay_internal.pure_list()) AND NOT EXISTS (SELECT FROM usdtpay_internal.grant_list() AS g WHERE g.role = 'usdtpay_merchant' AND p.proname = ANY (g.functions))$$, 'merchants may call what the list says');
-SELECT is_empty($$SELECT f FROM unnest(ARRAY['network_define', 'network_enable', 'network_disable', 'network_resume', 'rescan', 'token_define', 'endpoint_set', 'merchant_create', 'merchant_fee_set',
+SELECT is_empty($$SELECT f FROM unnest(ARRAY['network_define', 'network_enable', 'network_disable', 'network_resume', 'rescan', 'token_define', 'token_unpin', 'endpoint_set', 'merchant_create', 'merchant_fee_set',
     'party_login_grant', 'party_login_revoke', 'deposit_assign', 'order_reverse', 'order_expire', 'chain_ingest', 'ledger_post', 'ledger_post_batch', 'ledger_hold', 'ledger_capture', 'ledger_release',
     'ledger_seal', 'account_open', 'account_close', 'hooks_retry', 'retention', 'jobs_schedule', 'roles_setup']) AS f
     WHERE NOT EXISTS (SELECT FROM pg_proc AS p WHERE p.pronamespace = 'usdtpay'::regnamespace AND p.proname = f)

@@ -140,6 +140,31 @@ caught_up($db, $anvil, 'told where the chains part, it goes on');
 is(sql($db, "SELECT coalesce(string_agg(code, ' '), '') FROM usdtpay.invariants WHERE NOT holds"),
 	'I14', 'the invariants point at the credits whose blocks are gone, and at nothing else');
 
+# a reorganisation deeper than any usual one costs a few questions, not one per block
+my $deep  = UsdtPay::Anvil->start('--chain-id', 31339);
+my $coin  = $deep->token;
+my $proxy = UsdtPay::Proxy->start($deep->url);
+sql($db, sprintf q{SELECT usdtpay.network_define('deep', 'evm', 31339, '%s', 6, p_poll_ms => 100,
+	p_final_tag => false, p_final_depth => 200); SELECT usdtpay.network_enable('deep', ARRAY['%s'])}, $coin, $proxy->url);
+my $dora = scan_address($db, 'dora', 'deep');
+poll_ok($db, "SELECT tip_number > 0 FROM usdtpay.network_status WHERE code = 'deep'", 'another network begins', 20);
+$deep->mine(20);
+$deep->pay($coin, $dora, 'raw:1');
+$deep->pay($coin, $dora, 'raw:2');
+$deep->mine(68);
+poll_ok($db, sprintf("SELECT tip_number = %d FROM usdtpay.network_status WHERE code = 'deep'", $deep->head), 'and follows');
+is(deposits($db, 'dora'), '1:seen, 2:seen', 'with two payments');
+my $steps = $proxy->calls('eth_getBlockByHash');
+$deep->reorg(69);
+$deep->mine(1);
+poll_ok($db, sprintf("SELECT tip_number = %d FROM usdtpay.network_status WHERE code = 'deep'", $deep->head),
+	'69 blocks back');
+is(deposits($db, 'dora'), '1:seen, 2:orphaned', 'to exactly where the two histories part');
+is(sql($db, sprintf "SELECT count(*) FROM usdtpay.chain_block JOIN usdtpay.network USING (network_id)
+	WHERE code = 'deep' AND NOT canonical"), '69', 'no block too many was taken away');
+cmp_ok($proxy->calls('eth_getBlockByHash') - $steps, '<', 40, 'after few questions');
+sql($db, "SELECT usdtpay.network_disable('deep')");
+
 # secrets
 sql($db, q{SELECT usdtpay.endpoint_set('dev', 'http://user:hush@127.0.0.1:9/v3/hush?key=hush',
 	'{"X-Key": "hush"}')});

@@ -480,7 +480,7 @@ rpc_batch_send(UsdtpayHttpPool *pool, UsdtpayRpcBatch *batch)
 		}
 		while (usdtpay_http_room(pool) <= 0)
 			(void) usdtpay_rpc_next(pool, usdtpay_rpc_timeout);
-		if (at > 0 && usdtpay_provider_cooling(batch->provider, GetCurrentTimestamp()))
+		if (at > 0 && usdtpay_provider_cooling(batch->provider, usdtpay_worker_clock()))
 			rpc_forgo(rpc);
 		else
 			usdtpay_rpc_send(pool, rpc, batch->timeout_ms);

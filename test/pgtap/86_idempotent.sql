@@ -70,7 +70,7 @@ INSERT INTO call VALUES
     ('ledger_holds_expire', 'done', 'SELECT usdtpay.ledger_holds_expire()'), ('ledger_seal', 'done', 'SELECT usdtpay.ledger_seal()'),
     ('retention', 'done', 'SELECT sum(removed) FROM usdtpay.retention()'), ('webhook_purge', 'done', 'SELECT usdtpay.webhook_purge()'),
     -- elsewhere: these need a halted network, a chain, pg_cron
-    ('network_resume', '72_chain.sql', NULL), ('chain_ingest', '72_chain.sql', NULL),
+    ('token_unpin', '40_network.sql', NULL), ('network_resume', '72_chain.sql', NULL), ('chain_ingest', '72_chain.sql', NULL),
     ('jobs_schedule', '83_jobs.sql', NULL), ('jobs_unschedule', '83_jobs.sql', NULL);
 SELECT set_eq('SELECT fn FROM call', $$SELECT p.proname::text FROM pg_proc AS p WHERE p.pronamespace = 'usdtpay'::regnamespace AND p.provolatile = 'v'$$,
     'every public call that may change something is listed');

@@ -57,6 +57,11 @@ BEGIN
             DETAIL = 'Two wallets of one xpub would give the same address out twice.',
             HINT = 'Use another account of the hardware wallet (m/44''/60''/1'' and so on).';
     END IF;
+    IF (SELECT count(*) FROM usdtpay.wallet AS w WHERE w.party_id = v_party) >= 100 THEN
+        RAISE EXCEPTION USING ERRCODE = 'UP204',
+            MESSAGE = 'too many wallets', DETAIL = 'A party has at most 100, closed ones included.',
+            HINT = 'Add addresses to a pool by repeating its call; an xpub serves any number of orders.';
+    END IF;
     v_wallet := nextval('usdtpay_internal.wallet_seq');
     INSERT INTO usdtpay.wallet (party_id, wallet_id, code, kind, family, xpub, custodial, quarantine)
     VALUES (
@@ -70,7 +75,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION usdtpay.wallet_add(text, text, text, text, text [], interval, text) IS
-'Adds a source of addresses to a party (its own keys; party "platform": custodial, serving all) and returns its wallet_id. kind xpub: p_xpub is the account-level public key (m/44''/60''/n'' on EVM, m/44''/195''/n'' on TRON), addresses are xpub/0/index. kind pool: p_addresses, one open order each. kind shared: p_addresses, orders told apart by unique amounts. p_quarantine is how long a pool address or amount stays reserved after expiry. The code is the idempotency key; repeating a pool or shared call adds the addresses that are new. Errors: UP000, UP001, UP002, UP1xx, UP201 when the party is closed, UP202.';
+'Adds a source of addresses to a party (its own keys; party "platform": custodial, serving all) and returns its wallet_id. kind xpub: p_xpub is the account-level public key (m/44''/60''/n'' on EVM, m/44''/195''/n'' on TRON), addresses are xpub/0/index. kind pool: p_addresses, one open order each. kind shared: p_addresses, orders told apart by unique amounts. p_quarantine is how long a pool address or amount stays reserved after expiry. The code is the idempotency key; repeating a pool or shared call adds the addresses that are new. Errors: UP000, UP001, UP002, UP1xx, UP201 when the party is closed, UP202, UP204 beyond 100 wallets.';
 
 CREATE OR REPLACE FUNCTION usdtpay_internal.wallet_import(p_wallet usdtpay.wallet, p_addresses text []) RETURNS integer
 LANGUAGE plpgsql

@@ -104,5 +104,12 @@ SELECT is(usdtpay.wallet_add('own', 'xpub', 'evm', :xpub2, p_party => 'shop'), :
 SELECT usdtpay.deposit_address('c4', 'dev', 'shop') AS c4 \gset
 SELECT is(usdtpay.address_derive(:xpub2, 'evm', 1), :'c4', 'the next index follows');
 
+-- no party may fill the catalog with wallets
+SELECT usdtpay.merchant_create('crowd', 'Crowd') \gset quiet_
+SELECT count(usdtpay.wallet_add('w' || n, 'pool', 'evm', p_addresses => ARRAY['0x' || lpad(to_hex(n), 40, 'c')], p_party => 'crowd')) AS wallets FROM generate_series(1, 100) AS n \gset
+SELECT is(:wallets, 100, 'a hundred wallets are fine');
+SELECT sim.refuses('SELECT usdtpay.wallet_add(''w101'', ''pool'', ''evm'', p_addresses => ''{0x00000000000000000000000000000000000000f9}'', p_party => ''crowd'')', 'UP204', 'the next is one too many');
+SELECT is(usdtpay.wallet_add('w1', 'pool', 'evm', p_addresses => '{0x00000000000000000000000000000000000000f9}', p_party => 'crowd') > 0, true, 'those there are may still grow');
+
 SELECT * FROM finish();
 ROLLBACK;

@@ -92,7 +92,7 @@ AS $$
     SELECT
         r.party_id, r.token_id, r.asset_id, r.ordinal, r.log_index,
         CASE
-            WHEN r.asset_id IS NULL THEN 'wrong_token'
+            WHEN r.asset_id IS DISTINCT FROM 1 THEN 'wrong_token' -- orders and customers are owed USDT
             WHEN r.amount < coalesce(m.min_deposit, 1) THEN 'dust'
             WHEN r.customer_ref IS NOT NULL THEN 'matched'
             WHEN o.order_id IS NULL THEN 'unmatched'
@@ -388,7 +388,7 @@ BEGIN
     IF v_credited < cardinality(p_deposits.ids) THEN
         UPDATE usdtpay.deposit AS d SET state = 'final', final_at = now()
         FROM unnest(p_deposits.parties, p_deposits.ids) AS k (party_id, deposit_id)
-        WHERE d.party_id = k.party_id AND d.deposit_id = k.deposit_id AND (d.asset_id IS NULL OR d.amount = 0);
+        WHERE d.party_id = k.party_id AND d.deposit_id = k.deposit_id AND (d.asset_id IS DISTINCT FROM 1 OR d.amount = 0);
     END IF;
     IF v_keys IS NULL THEN
         RETURN;

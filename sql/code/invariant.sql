@@ -12,7 +12,7 @@ AS $$
             SELECT q.* FROM usdtpay.posting AS q WHERE q.key LIKE 'deposit:%'
         ) AS p ON p.party_id = d.party_id AND p.key = 'deposit:' || d.deposit_id
         WHERE d.deposit_id IS NULL
-        OR (d.state = 'final' AND d.asset_id IS NOT NULL AND d.amount > 0)
+        OR (d.state = 'final' AND d.asset_id IS NOT DISTINCT FROM 1 AND d.amount > 0)
         IS DISTINCT FROM (p.posting_id IS NOT NULL AND p.amount = d.amount AND p.posting_id / 256 = d.journal_id)
         LIMIT 5
     ) AS b
@@ -48,7 +48,7 @@ AS $$
     WITH chain AS (
         SELECT d.party_id, CASE WHEN d.custodial THEN 'custody:' ELSE 'self:' END || n.code AS name, sum(d.amount) AS amount
         FROM usdtpay.deposit AS d JOIN usdtpay.network AS n ON n.network_id = d.network_id
-        WHERE d.state = 'final' AND d.asset_id IS NOT NULL AND d.amount > 0 AND d.assigned_from IS NULL GROUP BY 1, 2
+        WHERE d.state = 'final' AND d.asset_id = 1 AND d.amount > 0 AND d.assigned_from IS NULL GROUP BY 1, 2
     ), book AS (
         SELECT a.party_id, n.name, (a.debits - a.credits)::numeric AS amount
         FROM usdtpay.account AS a

@@ -219,6 +219,11 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'UP200',
             MESSAGE = 'no such asset', DETAIL = format('Asset is %L.', left(p_asset, 100)), HINT = 'usdtpay.asset lists them.';
     END IF;
+    IF p_asset <> 'USDT' THEN
+        RAISE EXCEPTION USING ERRCODE = 'UP000',
+            MESSAGE = 'deposits are credited in USDT only', DETAIL = format('Asset is %L.', p_asset),
+            HINT = 'Leave the asset out: the token is watched, its deposits are recorded and pay nothing.';
+    END IF;
 END;
 $$;
 COMMENT ON FUNCTION usdtpay_internal.token_check(text, text, integer, text) IS 'Refuses a token that cannot be. Errors: UP000, UP001, UP200.';
@@ -274,7 +279,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION usdtpay.token_define(text, text, integer, text, text) IS
-'Watches a token contract of a network. With an asset its deposits are credited, without one they are recorded only; an asset may be given later, never taken away. Repeating it returns the same id. Errors: UP000, UP001, UP200, UP202.';
+'Watches a token contract of a network. With the asset USDT its deposits are credited (no other is taken), without one they are recorded only; an asset may be given later, never taken away. Repeating it returns the same id. Errors: UP000, UP001, UP200, UP202.';
 
 CREATE OR REPLACE FUNCTION usdtpay.token_unpin(p_network text, p_contract text) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER

@@ -62,6 +62,19 @@ SELECT is(sim.bal('custody:bsc') || ' ' || sim.events('deposit', sim.dep_id('net
 SELECT ok(usdtpay.deposit_assign('n1', sim.dep_id('net'), sim.id('net'), 'accept it', 'shop') > 0, 'a person may accept it');
 SELECT is(sim.order('net'), 'paid 10/10/10 manual', 'which pays');
 
+-- a token can count as USDT or as nothing
+SELECT sim.refuses($$SELECT usdtpay.token_define('dev', '0x00000000000000000000000000000000000000bb', 18, 'WPOL', 'POL')$$, 'UP000', 'no token counts as another asset');
+SELECT sim.refuses($$SELECT usdtpay.network_define('other', 'evm', 31400, '0x00000000000000000000000000000000000000bb', p_asset => 'POL')$$, 'UP000', 'a network''s first token neither');
+SELECT usdtpay.token_define('dev', '0x00000000000000000000000000000000000000bb', 6, 'WPOL') AS wpol \gset
+UPDATE usdtpay.token SET asset_id = (SELECT asset_id FROM usdtpay.asset WHERE code = 'POL') WHERE token_id = :wpol; -- as an older version let it
+SELECT sim.buy('wpol');
+SELECT sim.grow(ARRAY[sim.send(sim.addr('wpol'), 10000000, 'wpol', '0x00000000000000000000000000000000000000bb')]) \gset quiet_
+SELECT is(sim.dep('wpol') || ', ' || sim.order('wpol'), 'seen wrong_token 10, pending 10/0/0', 'another asset is no payment');
+SELECT sim.settle() \gset quiet_
+SELECT is(sim.dep('wpol') || ', ' || sim.order('wpol'), 'final wrong_token 10, pending 10/0/0', 'it becomes final and pays nothing');
+SELECT is((SELECT journal_id FROM usdtpay.deposit WHERE tx_hash = sha256('wpol')), NULL, 'nor is it booked');
+SELECT sim.sound();
+
 -- 18 decimals
 SELECT sim.buy('eth18', 1.000001, p_networks => '{bsc}');
 SELECT sim.grow(ARRAY[sim.send(sim.addr('eth18'), 1000001999999999999, '18a'), sim.send(sim.addr('eth18'), 999999999999, '18b'), sim.send(sim.addr('eth18'), 12345678901234567999999999999, '18c')], p_network => 'bsc') \gset quiet_

@@ -1,6 +1,6 @@
 -- The ledger: accounts, posting, batches, holds, limits, reading, and every refusal.
 BEGIN;
-SELECT plan(105);
+SELECT plan(106);
 
 CREATE FUNCTION pg_temp.complaint(p_sql text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -195,6 +195,7 @@ SELECT is((SELECT status FROM usdtpay.ledger_release(900001, 'r3', :young)), 'cr
 SELECT is(usdtpay.account_close(900001, :margin), true, 'an account is closed');
 SELECT is(usdtpay.account_close(900001, :margin), false, 'closing again changes nothing');
 SELECT matches(pg_temp.complaint(format('EXECUTE post(%L, ARRAY[%s], ARRAY[%s], ARRAY[1])', 'x', :fee, :margin)), '^UP301 \| account is closed', 'a closed account takes nothing');
+SELECT matches(pg_temp.complaint(format('EXECUTE post(%L, ARRAY[%s], ARRAY[%s], ARRAY[1])', 'x', :margin, :fee)), '^UP301 \| account is closed', 'and gives nothing');
 SELECT is(usdtpay.account_reopen(900001, :margin), true, 'it is reopened');
 
 -- Reading --------------------------------------------------------------------------------------

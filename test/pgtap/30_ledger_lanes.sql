@@ -5,7 +5,7 @@
 \set seed 0.20261122
 \endif
 BEGIN;
-SELECT plan(20);
+SELECT plan(22);
 SELECT setseed(:seed);
 
 INSERT INTO usdtpay.party (party_id, code, name, kind) VALUES
@@ -176,6 +176,15 @@ SELECT is(pg_temp.refusal(l, v.debit, v.credit, v.amount), v.said, l || ': ' || 
 		(:margin::bigint, :payout::bigint, 5000000000000000000, 'UP300 account limit would break', 'debits and holds that pass 2^63 together meet the limit'),
 		(:wide, :margin, 5000000000000000000, 'UP300 account total out of range', 'a total does not pass 2^63'),
 		(:margin, :foreign, 1, 'UP200 account not found', 'a journal stays with its party')) v (debit, credit, amount, said, name);
+CREATE FUNCTION pg_temp.renamed(p_lane text, p_debit bigint, p_credit bigint) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM set_config('usdtpay.ledger_direct', (p_lane = 'direct')::text, true);
+	RETURN (SELECT status FROM usdtpay.ledger_post(900011, 'wide', ARRAY[p_debit], ARRAY[p_credit], ARRAY[9000000000000000000], 'fee'));
+EXCEPTION WHEN OTHERS THEN
+	RETURN SQLSTATE;
+END
+$$;
+SELECT is(pg_temp.renamed(l, :wide, :margin), 'UP202', l || ': a key stands for one kind') FROM unnest(ARRAY['direct', 'plain']) l;
 SELECT is_empty('SELECT * FROM usdtpay.ledger_verify() WHERE NOT holds', 'the ledger verifies at the end of the range');
 
 SELECT * FROM finish();

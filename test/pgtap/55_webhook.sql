@@ -3,7 +3,7 @@
 \set QUIET on
 SET client_min_messages = warning;
 BEGIN;
-SELECT plan(145);
+SELECT plan(146);
 SELECT usdtpay.roles_setup() IS NOT NULL AS roles \gset
 SET LOCAL usdtpay.webhook_allow_http = off;
 SET LOCAL usdtpay.webhook_allow_private = off;
@@ -130,7 +130,10 @@ SELECT is((SELECT secrets FROM usdtpay.webhook_status WHERE webhook_id = :hook),
 SELECT is((SELECT count(*) FROM usdtpay_internal.webhook_secret WHERE webhook_id = :hook), 2::bigint, 'and the one before is gone');
 SELECT throws_ok(format('SELECT usdtpay.webhook_rotate(%s, %L)', :hook, x), 'UP000', 'overlap is out of range', format('overlap %s', coalesce(x, 'NULL')))
   FROM unnest(ARRAY['-1 second', '31 days', NULL]) x;
-SELECT usdtpay_internal.courier_record('{501}', ARRAY[:hook], ARRAY[:test_event], '{1}', ARRAY[now()], '{5}', '{204}', '{NULL}', '{NULL}', '{NULL}', 1000, '5 days') \gset
+SELECT usdtpay_internal.courier_repair(true) \gset
+SELECT is((SELECT array_agg('whsec_' || encode(s, 'base64')) FROM usdtpay_internal.courier_claim(1, 1, '10 s') c, unnest(c.secrets) s),
+	ARRAY[:'secret3'], 'nor does the courier sign with it');
+SELECT usdtpay_internal.courier_record('{501}', ARRAY[:hook], ARRAY[:test_event], '{2}', ARRAY[now()], '{5}', '{204}', '{NULL}', '{NULL}', '{NULL}', 1000, '5 days') \gset
 
 -- The queue.  Results come as (event, status); times are those of the schedule.
 CREATE FUNCTION pg_temp.claim(p_limit int DEFAULT 10, p_per int DEFAULT 10) RETURNS bigint[] LANGUAGE sql AS

@@ -123,6 +123,9 @@ SELECT is_empty($$SELECT f FROM unnest(ARRAY['network_define', 'network_enable',
 SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc AS p, unnest(ARRAY['usdtpay_merchant', 'usdtpay_acceptor', 'usdtpay_analyst', 'usdtpay_compliance', 'usdtpay_approver', 'usdtpay_gateway', 'usdtpay_signer']) AS r
     WHERE p.pronamespace = 'usdtpay_internal'::regnamespace AND p.prosecdef AND has_function_privilege(r, p.oid, 'EXECUTE') AND p.proname NOT IN ('visible_from', 'visible_to', 'invariant_list')
     AND p.proname !~ '^(health|metric)'$$, 'no internal function with the owner''s rights is open to people');
+SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc AS p WHERE p.pronamespace IN ('usdtpay'::regnamespace, 'usdtpay_internal'::regnamespace)
+    AND has_function_privilege('usdtpay_worker', p.oid, 'EXECUTE') AND NOT has_function_privilege('usdtpay_signer', p.oid, 'EXECUTE')
+    AND p.proname !~ '^(worker|scanner|courier)_' AND p.proname <> ALL (usdtpay_internal.worker_list())$$, 'the worker may call what workers need, beyond what every role may');
 -- each of them, for another party: refused
 CREATE FUNCTION sim.acts_for(p_oid oid, p_party text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE

@@ -146,6 +146,12 @@ ok($seen, 'a worker role that is a superuser is not used');
 sql($db, 'ALTER ROLE usdtpay_worker NOSUPERUSER');
 $anvil->pay($token, $alice, '5');
 poll_ok($db, "SELECT count(*) = 5 FROM usdtpay.deposit", 'an ordinary one is', 30);
+sql($db, 'REVOKE EXECUTE ON FUNCTION usdtpay_internal.scanner_state(integer) FROM usdtpay_worker');
+for (1 .. 80) { $seen = slurp_file($db->logfile) =~ /permission denied for function scanner_state/ and last; sleep 0.1 }
+ok($seen, 'workers may do what that role may, no more');
+sql($db, 'SELECT usdtpay.roles_setup()');
+$anvil->pay($token, $alice, '6');
+poll_ok($db, "SELECT count(*) = 6 FROM usdtpay.deposit", 'granted again, they go on', 30);
 
 # ---- without preloading
 $db->append_conf('postgresql.conf', "shared_preload_libraries = ''");

@@ -136,6 +136,7 @@ subtest 'what is a success' => sub {
 	$r->mode(mode => 'flood', megabytes => 100);
 	events($r, 1, 41);
 	drained($r, '200 with megabytes behind it is');
+	like(attempts($r, 'error'), qr/Answer larger than allowed/, 'and they are not read to the end');
 	$r->mode(mode => 'redirect', location => $trap->url . '/elsewhere');
 	events($r, 1, 42);
 	ok($r->wait_for(3), 'a redirect');

@@ -237,8 +237,8 @@ poll_admit(Scanner *s)
 	}
 }
 
-/* Gathers what fresh nodes that do not rest serve, finals only of those whose head is at least above: a node that
- * lags must not hold crediting back.  Returns: how many. */
+/* Gathers what fresh nodes that do not rest serve, finals only of those whose head is at least
+ * above: a node that lags must not hold crediting back.  Returns: how many. */
 static size_t
 poll_gather(const Scanner *s, bool final, int64 above, int64 *out)
 {

@@ -79,10 +79,10 @@ SELECT is_empty($$SELECT c.oid::regclass FROM pg_class AS c WHERE c.relnamespace
 
 -- what the issuer does is public; of the addresses it touches a merchant sees its own
 INSERT INTO usdtpay.issuer_event (network_id, tx_hash, log_index, block_hash, block_number, block_time, token_id, kind, subject)
-SELECT n.network_id, sha256('issuer'), row_number() OVER (), sha256('block'), 1, now(), 1, 'blacklist', o.evm_address
-FROM usdtpay.network AS n, usdtpay.payment_order AS o WHERE n.code = 'dev' AND o.reference IN ('a1', 'b1');
+SELECT n.network_id, sha256('issuer'), row_number() OVER (), sha256('block'), 1, now(), t.token_id, 'blacklist', o.evm_address
+FROM usdtpay.network AS n JOIN usdtpay.token AS t USING (network_id), usdtpay.payment_order AS o WHERE n.code = 'dev' AND o.reference IN ('a1', 'b1');
 INSERT INTO usdtpay.issuer_event (network_id, tx_hash, log_index, block_hash, block_number, block_time, token_id, kind)
-SELECT n.network_id, sha256('issuer'), 9, sha256('block'), 1, now(), 1, 'pause' FROM usdtpay.network AS n WHERE n.code = 'dev';
+SELECT n.network_id, sha256('issuer'), 9, sha256('block'), 1, now(), t.token_id, 'pause' FROM usdtpay.network AS n JOIN usdtpay.token AS t USING (network_id) WHERE n.code = 'dev';
 SET ROLE t_a;
 SELECT is((SELECT count(*)::integer FROM usdtpay.issuer_event), 3, 'a merchant reads what the issuer did');
 SELECT set_eq('SELECT kind, address FROM usdtpay.issuer_alert', format('VALUES (''blacklist'', %L), (''pause'', NULL)', (SELECT evm_address FROM usdtpay.order_status WHERE reference = 'a1')), 'and is alerted of its own addresses only');

@@ -89,21 +89,7 @@ RETURNS TABLE (
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT
-        r.party_id, r.token_id, r.asset_id, r.ordinal, r.log_index,
-        CASE
-            WHEN r.asset_id IS DISTINCT FROM 1 THEN 'wrong_token' -- orders and customers are owed USDT
-            WHEN r.amount < coalesce(m.min_deposit, 1) THEN 'dust'
-            WHEN r.customer_ref IS NOT NULL THEN 'matched'
-            WHEN o.order_id IS NULL THEN 'unmatched'
-            WHEN p_net.network_id <> ALL (o.networks) THEN 'wrong_network'
-            WHEN o.state = 'reversed' THEN 'late'
-            WHEN o.late_policy <> 'auto' AND (r.block_time > o.expires_at OR o.state = 'canceled') THEN 'late'
-            ELSE 'matched'
-        END::usdtpay.deposit_route,
-        o.order_id, r.amount, r.number, r.block_time, r.custodial, r.block_hash, r.tx_hash, r.sender, r.recipient,
-        r.amount_raw, r.amount_raw - r.amount * 10::numeric ^ (r.decimals - 6), r.customer_ref
-    FROM (
+    WITH transfer AS (
         SELECT
             coalesce(c.party_id, t.party_id) AS party_id, coalesce(t.order_id, c.order_id) AS order_id,
             t.token_id, t.asset_id, t.decimals, t.ordinal, t.log_index, t.number, t.block_time, t.custodial, t.block_hash,
@@ -127,12 +113,43 @@ AS $$
             AND k.amount IN (0, t.amount)
             LIMIT 1
         ) AS c ON true
-    ) AS r
-    LEFT JOIN usdtpay.payment_order AS o ON o.party_id = r.party_id AND o.order_id = r.order_id
-    LEFT JOIN usdtpay.merchant AS m ON m.party_id = r.party_id
+    ), known AS (
+        SELECT
+            t.*, o.order_id AS pays, o.state, o.networks, o.late_policy, o.expires_at,
+            o.due, o.due - o.underpay_tolerance AS need, coalesce(m.min_deposit, 1) AS enough,
+            t.asset_id = 1 AND t.amount >= coalesce(m.min_deposit, 1) AND p_net.network_id = ANY (o.networks) AS counts, o.seen
+        FROM transfer AS t
+        LEFT JOIN usdtpay.payment_order AS o ON o.party_id = t.party_id AND o.order_id = t.order_id
+        LEFT JOIN usdtpay.merchant AS m ON m.party_id = t.party_id
+    ), run AS (
+        SELECT
+            k.*,
+            k.seen + coalesce(sum(k.amount) FILTER (WHERE k.counts) OVER (
+                PARTITION BY k.party_id, k.order_id ORDER BY k.number, k.log_index ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+            ), 0) AS before
+        FROM known AS k
+    )
+    SELECT
+        r.party_id, r.token_id, r.asset_id, r.ordinal, r.log_index,
+        CASE
+            WHEN r.asset_id IS DISTINCT FROM 1 THEN 'wrong_token' -- orders and customers are owed USDT
+            WHEN r.amount = 0 THEN 'dust'
+            -- what is left to pay was asked for: no dust, however little it is
+            WHEN r.amount < r.enough AND (r.before < r.due AND r.before + r.amount >= r.due
+                OR r.before < r.need AND r.before + r.amount >= r.need) IS NOT TRUE THEN 'dust'
+            WHEN r.customer_ref IS NOT NULL THEN 'matched'
+            WHEN r.pays IS NULL THEN 'unmatched'
+            WHEN p_net.network_id <> ALL (r.networks) THEN 'wrong_network'
+            WHEN r.state = 'reversed' THEN 'late'
+            WHEN r.late_policy <> 'auto' AND (r.block_time > r.expires_at OR r.state = 'canceled') THEN 'late'
+            ELSE 'matched'
+        END::usdtpay.deposit_route,
+        r.pays, r.amount, r.number, r.block_time, r.custodial, r.block_hash, r.tx_hash, r.sender, r.recipient,
+        r.amount_raw, r.amount_raw - r.amount * 10::numeric ^ (r.decimals - 6), r.customer_ref
+    FROM run AS r
 $$;
 COMMENT ON FUNCTION usdtpay_internal.deposit_route(usdtpay.network, usdtpay_internal.chain_row []) IS
-'Decides what each Transfer is for: the order of its address or claim, its customer, or why neither. Lateness is judged by chain time; after a reversal everything is late.';
+'Decides what each Transfer is for: the order of its address or claim, its customer, or why neither. Less than min_deposit is dust unless it completes what an order is due. Lateness is judged by chain time; after a reversal everything is late.';
 
 CREATE OR REPLACE FUNCTION usdtpay_internal.deposit_finalize(p_net usdtpay.network, p_from bigint) RETURNS integer
 LANGUAGE plpgsql

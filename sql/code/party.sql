@@ -333,7 +333,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION usdtpay.merchant_set(interval, numeric, numeric, numeric, text, text, text, text [], text, text) IS
-'Changes a merchant''s settings; what is left NULL stays. Amounts are USDT. underpay_tolerance may be missing of an order and it still counts as paid, at most a tenth of its amount. on_paid names a function taking one bigint (the order id) that runs in the settling transaction as the calling role, which must be bound to the party; an empty string removes it. networks limits what payers are offered; an empty array removes the limit. Orders keep the settings they were created with. tron_uri, which open orders follow too, is the form payment_uri calls standard on TRON: address, tron or tron_amount. Repeating it changes nothing. Errors: UP000, UP004, UP1xx, UP200, UP201 when the party is closed.';
+'Changes a merchant''s settings; what is left NULL stays. Amounts are USDT. underpay_tolerance may be missing of an order and it still counts as paid, at most a tenth of its amount. Deposits below min_deposit are put aside as dust, unless they pay all that is left of an order. on_paid names a function taking one bigint (the order id) that runs in the settling transaction as the calling role, which must be bound to the party; an empty string removes it. networks limits what payers are offered; an empty array removes the limit. Orders keep the settings they were created with. tron_uri, which open orders follow too, is the form payment_uri calls standard on TRON: address, tron or tron_amount. Repeating it changes nothing. Errors: UP000, UP004, UP1xx, UP200, UP201 when the party is closed.';
 
 CREATE OR REPLACE FUNCTION usdtpay.merchant_fee_set(p_party text, p_fee_bps integer) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER

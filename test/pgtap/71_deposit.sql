@@ -62,6 +62,23 @@ SELECT is(sim.bal('custody:bsc') || ' ' || sim.events('deposit', sim.dep_id('net
 SELECT ok(usdtpay.deposit_assign('n1', sim.dep_id('net'), sim.id('net'), 'accept it', 'shop') > 0, 'a person may accept it');
 SELECT is(sim.order('net'), 'paid 10/10/10 manual', 'which pays');
 
+-- less than min_deposit is dust, but not what is left to pay
+SELECT sim.buy('rest', 10.005), sim.buy('mini', 0.005), sim.buy('both', 10.005), sim.buy('near', 1);
+SELECT sim.grow(ARRAY[sim.send(sim.addr('rest'), 10000000, 'rest1'), sim.send(sim.addr('mini'), 5000, 'mini'),
+    sim.send(sim.addr('both'), 10000000, 'both1'), sim.send(sim.addr('both'), 5000, 'both2'), sim.send(sim.addr('near'), 5000, 'near')]) \gset quiet_
+SELECT is(sim.order('rest') || ' ' || substring(usdtpay.payment_uri(sim.id('rest'), 'dev', p_party => 'shop') FROM 'uint256=(.*)'), 'partially_paid 10.005/10/0 5000', 'a rest is asked for');
+SELECT sim.grow(ARRAY[sim.send(sim.addr('rest'), 4999, 'rest2')]) \gset quiet_
+SELECT is(sim.dep('rest2'), 'seen dust 0.004999', 'less than it stays dust');
+SELECT sim.grow(ARRAY[sim.send(sim.addr('rest'), 5000, 'rest3')]) \gset quiet_
+SELECT is(sim.dep('rest3') || ', ' || sim.order('rest'), 'seen matched 0.005, confirming 10.005/10.005/0 multiple', 'it is taken');
+SELECT sim.grow(ARRAY[sim.send(sim.addr('rest'), 5000, 'rest4')]) \gset quiet_
+SELECT is(sim.dep('rest4'), 'seen dust 0.005', 'once');
+SELECT sim.settle() \gset quiet_
+SELECT is(sim.order('rest') || ', ' || sim.order('mini'), 'paid 10.005/10.005/10.005 multiple, paid 0.005/0.005/0.005', 'an order of less than min_deposit can be paid as well');
+SELECT is(sim.dep('both2') || ', ' || sim.order('both'), 'final matched 0.005, paid 10.005/10.005/10.005 multiple', 'a rest in the same block counts what came before it');
+SELECT is(sim.dep('near') || ', ' || sim.order('near'), 'final dust 0.005, pending 1/0/0', 'a part of a due amount is dust');
+SELECT sim.sound();
+
 -- a token can count as USDT or as nothing
 SELECT sim.refuses($$SELECT usdtpay.token_define('dev', '0x00000000000000000000000000000000000000bb', 18, 'WPOL', 'POL')$$, 'UP000', 'no token counts as another asset');
 SELECT sim.refuses($$SELECT usdtpay.network_define('other', 'evm', 31400, '0x00000000000000000000000000000000000000bb', p_asset => 'POL')$$, 'UP000', 'a network''s first token neither');

@@ -140,8 +140,8 @@ AS $$
             WHEN r.customer_ref IS NOT NULL THEN 'matched'
             WHEN r.pays IS NULL THEN 'unmatched'
             WHEN p_net.network_id <> ALL (r.networks) THEN 'wrong_network'
-            WHEN r.state = 'reversed' THEN 'late'
-            WHEN r.late_policy <> 'auto' AND (r.block_time > r.expires_at OR r.state = 'canceled') THEN 'late'
+            WHEN usdtpay_internal.order_shut(r.state, r.late_policy) THEN 'late'
+            WHEN r.late_policy <> 'auto' AND r.block_time > r.expires_at THEN 'late'
             ELSE 'matched'
         END::usdtpay.deposit_route,
         r.pays, r.amount, r.number, r.block_time, r.custodial, r.block_hash, r.tx_hash, r.sender, r.recipient,
@@ -150,6 +150,21 @@ AS $$
 $$;
 COMMENT ON FUNCTION usdtpay_internal.deposit_route(usdtpay.network, usdtpay_internal.chain_row []) IS
 'Decides what each Transfer is for: the order of its address or claim, its customer, or why neither. Less than min_deposit is dust unless it completes what an order is due. Lateness is judged by chain time; after a reversal everything is late.';
+
+CREATE OR REPLACE FUNCTION usdtpay_internal.deposit_reroute(p_orders usdtpay_internal.pairs) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    UPDATE usdtpay.deposit AS d SET route = 'late'
+    FROM unnest(p_orders.parties, p_orders.ids) AS k (party_id, order_id)
+    JOIN usdtpay.payment_order AS o ON o.party_id = k.party_id AND o.order_id = k.order_id
+    WHERE usdtpay_internal.order_shut(o.state, o.late_policy)
+    AND d.party_id = k.party_id AND d.order_id = k.order_id AND d.route = 'matched' AND d.state = 'seen';
+END;
+$$;
+COMMENT ON FUNCTION usdtpay_internal.deposit_reroute(usdtpay_internal.pairs) IS
+'Makes late what is in flight to locked orders that were cancelled or reversed after it was routed.';
 
 CREATE OR REPLACE FUNCTION usdtpay_internal.deposit_finalize(p_net usdtpay.network, p_from bigint) RETURNS integer
 LANGUAGE plpgsql
@@ -308,11 +323,7 @@ BEGIN
     PERFORM usdtpay_internal.money_lock(p_deposits.parties);
     IF usdtpay_internal.order_lock(v_orders) THEN -- before any account, everywhere
         v_apart := true;
-        UPDATE usdtpay.deposit AS d SET route = 'late' -- reversed while it was in flight
-        FROM unnest(p_deposits.parties, p_deposits.ids) AS k (party_id, deposit_id)
-        WHERE d.party_id = k.party_id AND d.deposit_id = k.deposit_id AND d.route = 'matched' AND 'reversed' = (
-            SELECT o.state FROM usdtpay.payment_order AS o WHERE o.party_id = d.party_id AND o.order_id = d.order_id
-        );
+        PERFORM usdtpay_internal.deposit_reroute(v_orders);
     END IF;
     PERFORM usdtpay_internal.deposit_credit(p_net, p_deposits);
     PERFORM usdtpay_internal.order_derive(v_orders.parties, v_orders.ids);

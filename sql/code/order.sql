@@ -57,13 +57,19 @@ $$;
 COMMENT ON FUNCTION usdtpay_internal.money_lock(bigint []) IS
 'Makes those take turns that post for a merchant more than once in a transaction: a settlement follows a credit, and two such pairs would wait for each other''s accounts. Rows, not advisory locks: a block may pay thousands of merchants.';
 
+CREATE OR REPLACE FUNCTION usdtpay_internal.order_shut(p_state usdtpay.order_state, p_late usdtpay.late_policy) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN p_state = 'reversed' OR p_state = 'canceled' AND p_late <> 'auto';
+COMMENT ON FUNCTION usdtpay_internal.order_shut(usdtpay.order_state, usdtpay.late_policy) IS
+'Whether money that comes to an order in that state is late whenever it was sent. Inlined, hence without a search_path of its own.';
+
 CREATE OR REPLACE FUNCTION usdtpay_internal.order_lock(p_orders usdtpay_internal.pairs) RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    RETURN coalesce(bool_or(locked.state = 'reversed'), false) FROM (
-        SELECT o.state FROM unnest(p_orders.parties, p_orders.ids) AS k (party_id, order_id)
+    RETURN coalesce(bool_or(usdtpay_internal.order_shut(locked.state, locked.late_policy)), false) FROM (
+        SELECT o.state, o.late_policy FROM unnest(p_orders.parties, p_orders.ids) AS k (party_id, order_id)
         JOIN usdtpay.payment_order AS o ON o.party_id = k.party_id AND o.order_id = k.order_id
         ORDER BY o.party_id, o.order_id
         FOR NO KEY UPDATE OF o
@@ -71,7 +77,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION usdtpay_internal.order_lock(usdtpay_internal.pairs) IS
-'Locks orders in the one order everybody uses: by party, then id. Returns whether one of them is reversed.';
+'Locks orders in the one order everybody uses: by party, then id. Returns whether one of them is shut: it may have been cancelled or reversed since money was routed to it.';
 
 CREATE OR REPLACE FUNCTION usdtpay_internal.order_advance(p_parties bigint [], p_orders bigint []) RETURNS integer
 LANGUAGE plpgsql
@@ -81,7 +87,9 @@ BEGIN
     IF p_orders IS NULL THEN
         RETURN 0;
     END IF;
-    PERFORM usdtpay_internal.order_lock(ROW(p_parties, p_orders)::usdtpay_internal.pairs);
+    IF usdtpay_internal.order_lock(ROW(p_parties, p_orders)::usdtpay_internal.pairs) THEN
+        PERFORM usdtpay_internal.deposit_reroute(ROW(p_parties, p_orders)::usdtpay_internal.pairs);
+    END IF;
     RETURN usdtpay_internal.order_derive(p_parties, p_orders);
 END;
 $$;

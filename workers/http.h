@@ -3,15 +3,16 @@
  * http.h: bounded HTTP for workers.  A pool holds a fixed number of calls in flight; the caller
  * submits, waits on the pool, reads the answer, releases the call.
  *
- * Nothing here touches the database, and nothing here runs while a transaction is open: submit and
- * next, which move bytes, are called between transactions only.  A call may stay in flight over a
- * short transaction of its owner (the courier records and claims while others are under way); it
- * stands still meanwhile and its deadline runs on.  Answers that have come may be read any time.
+ * Nothing here touches the database, and nothing here runs while a transaction is open: submit
+ * and next, which move bytes, are called between transactions only.  A call may stay in flight
+ * over a short transaction of its owner (the courier records and claims while others are under
+ * way); it stands still meanwhile and its deadline runs on.  Answers that have come may be read
+ * any time.
  *
- * What every call gets: http and https only, TLS 1.2 at least and verified, no redirects, no proxy
- * whatever the environment says, no cookies, no signals, gzip accepted, the decompressed body and
- * the headers capped, a connect and a total deadline.  All bodies of a pool together take 128 MB, or
- * four times the largest one allowed.
+ * What every call gets: http and https only, TLS 1.2 at least and verified, no redirects, no
+ * proxy whatever the environment says, no cookies, no signals, gzip accepted, the decompressed
+ * body and the headers capped, a connect and a total deadline.  All bodies of a pool together
+ * take 128 MB, or four times the largest one allowed.
  */
 #ifndef USDTPAY_HTTP_H
 #define USDTPAY_HTTP_H

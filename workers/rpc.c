@@ -186,7 +186,8 @@ usdtpay_rpc_send(UsdtpayHttpPool *pool, UsdtpayRpc *rpc, int timeout_ms)
 	MemoryContextSwitchTo(caller);
 }
 
-/* Reads a number of at most 11 characters, without a copy that would live on; 0 for anything else. */
+/* Reads a number of at most 11 characters, without a copy that would live on; 0 for anything
+ * else. */
 static long
 rpc_number(UsdtpaySlice raw)
 {
@@ -199,8 +200,8 @@ rpc_number(UsdtpaySlice raw)
 	return strtol(digits, NULL, 10);
 }
 
-/* Reads {"code": …, "message": …, "data": …} and judges it.  Allocates nothing: a hostile answer may
- * hold a million of them. */
+/* Reads {"code": …, "message": …, "data": …} and judges it.  Allocates nothing: a hostile answer
+ * may hold a million of them. */
 static UsdtpayRpcAdvice
 rpc_read_error(UsdtpaySlice raw, int http_status)
 {

@@ -72,7 +72,8 @@ scanner_text_begin(StringInfo body)
 }
 
 /* Appends the elements of a JSON array to a list in the making.  Returns: false when the result
- * is no array, or the list would become longer than any honest one.  Out: count grows.  The list begins with its bracket. */
+ * is no array, or the list would become longer than any honest one.  Out: count grows.  The list
+ * begins with its bracket. */
 bool
 scanner_append(StringInfo list, UsdtpaySlice array, int64 *count)
 {

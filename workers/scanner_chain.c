@@ -111,8 +111,8 @@ chain_ingest(Scanner *s, UsdtpayProvider *p, ScannerLook look, ScannerSpan *span
 }
 
 /* Fetches a span from a provider and ingests it.  Memory of the attempt is freed before return.
- * In: agreed, with a PEEK: the digest of somebody else's news; an answer with the same news is taken
- * in, this very answer, for nobody knows what the node would say next time; else NULL.
+ * In: agreed, with a PEEK: the digest of somebody else's news; an answer with the same news is
+ * taken in, this very answer, for nobody knows what the node would say next time; else NULL.
  * Returns: false when the provider gave nothing to ingest. */
 static bool
 chain_attempt(Scanner *s, UsdtpayProvider *p, ScannerLook look, int64 from, int64 to,
@@ -261,9 +261,10 @@ chain_witnesses(const Scanner *s)
 	return count;
 }
 
-/* Gives the highest block that two nodes call final, so that none alone can make one so.  A claim
- * outlives its node's silence: what was final stays so.  One node's word suffices where there is no
- * other, or when patience is over and no other keeps pace: one that does is not silent, it denies. */
+/* Gives the highest block that two nodes call final, so that none alone can make one so.  A
+ * claim outlives its node's silence: what was final stays so.  One node's word suffices where
+ * there is no other, or when patience is over and no other keeps pace: one that does is not
+ * silent, it denies. */
 static int64
 chain_vouched(const Scanner *s, int witnesses)
 {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: PostgreSQL
  *
- * scanner_check.c: whether a node may be believed at all: chain id, checkpoint, decimals and code of
- * every token, compared with what is pinned, at the start and from time to time after it: behind one
- * URL there may be another node tomorrow, and a contract can be exchanged.
+ * scanner_check.c: whether a node may be believed at all: chain id, checkpoint, decimals and
+ * code of every token, compared with what is pinned, at the start and from time to time after
+ * it: behind one URL there may be another node tomorrow, and a contract can be exchanged.
  *
- * A family asks in its own protocol and hands over the raw words; they are judged here.  A node that
- * suddenly tells of another token is not believed when another one denies it; when nobody does, the
- * network halts, and while nobody else can be asked nothing is credited.
+ * A family asks in its own protocol and hands over the raw words; they are judged here.  A node
+ * that suddenly tells of another token is not believed when another one denies it; when nobody
+ * does, the network halts, and while nobody else can be asked nothing is credited.
  */
 #include "postgres.h"
 
@@ -19,8 +19,8 @@
 #include "worker.h"
 
 #define CHECK_WORD_DIGITS 64
-#define CHECK_DOUBT_MS    2000 /* pause while a node tells of another token and nobody can be asked */
-#define CHECK_AGAIN_MS    30000 /* pause after a check that got no answer */
+#define CHECK_DOUBT_MS    2000  /* between checks of a node in doubt */
+#define CHECK_AGAIN_MS    30000 /* after a check that got no answer */
 
 /* What a node that was fine tells of the tokens now. */
 typedef enum CheckTokens
@@ -106,8 +106,8 @@ check_code(UsdtpaySlice digits, uint8 *hash)
 	return fault;
 }
 
-/* Asks for decimals and code of every token.  Out: hashes of the code; fault: what is wrong with one
- * of them, NULL when nothing is.  Returns: false when the node gave no answer. */
+/* Asks for decimals and code of every token.  Out: hashes of the code; fault: what is wrong with
+ * one of them, NULL when nothing is.  Returns: false when the node gave no answer. */
 static bool
 check_ask_tokens(Scanner *s, UsdtpayProvider *p, const char **fault)
 {

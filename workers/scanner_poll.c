@@ -34,8 +34,8 @@ scanner_polling(const Scanner *s)
 	return false;
 }
 
-/* Asks nodes who they are: those not checked yet, and the others now and then.  Returns: how many were
- * asked. */
+/* Asks nodes who they are: those not checked yet, and the others now and then.  Returns: how
+ * many were asked. */
 static int
 poll_ask_identities(Scanner *s, TimestampTz now)
 {

@@ -55,7 +55,8 @@ reorg_below_final(Scanner *s, UsdtpayProvider *p, const ScannerBlock *block)
 		(void) scanner_db_rewind(s, block->number, block->hash);
 }
 
-/* Asks a provider for its block at a height, or by its hash.  Out: ours, whether we hold the same. */
+/* Asks a provider for its block at a height, or by its hash.  Out: ours, whether we hold the
+ * same. */
 static bool
 reorg_compare(Scanner *s, UsdtpayProvider *p, int64 number, const uint8 *hash, ScannerBlock *block,
 			  bool *ours)

@@ -119,8 +119,9 @@ BEGIN
             SELECT j.*, row_number() OVER (PARTITION BY j.party_id, j.webhook_id ORDER BY j.event_id) AS place
               FROM judged AS j WHERE NOT j.waits
         ), chosen AS (
-            -- The first of every webhook before the second of any.
-            SELECT r.* FROM ranked AS r WHERE r.place <= r.room ORDER BY r.place, r.event_id LIMIT v_left
+            -- The first of every webhook before the second of any, counting what is under way: one that
+            -- answers slowly and has a long queue must not take every place that becomes free.
+            SELECT r.* FROM ranked AS r WHERE r.place <= r.room ORDER BY r.place - r.room, r.event_id LIMIT v_left
         ), taken AS (
             UPDATE usdtpay_internal.delivery AS d
                SET state = 'sending', attempts = d.attempts + 1, lease_until = v_now + p_lease

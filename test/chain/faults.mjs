@@ -60,6 +60,8 @@ const transport = {
     }
   },
   truncate: { text: (text, { bytes }) => text.slice(0, bytes ?? text.length >> 1) },
+  // Well-formed refusals without end, for whoever keeps something of each.
+  flood: { text: (_, { count = 1000000 }) => '[' + '{"error":1},'.repeat(count) + '{"error":1}]' },
   garbage: { text: (_, { body = '<html>\u0000Bad Gateway</html>' }) => body }
 }
 

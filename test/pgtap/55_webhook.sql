@@ -3,7 +3,7 @@
 \set QUIET on
 SET client_min_messages = warning;
 BEGIN;
-SELECT plan(146);
+SELECT plan(148);
 SELECT usdtpay.roles_setup() IS NOT NULL AS roles \gset
 SET LOCAL usdtpay.webhook_allow_http = off;
 SET LOCAL usdtpay.webhook_allow_private = off;
@@ -254,6 +254,19 @@ SELECT ok(usdtpay.webhook_purge('1 day') > 10, 'the rest');
 SELECT is((SELECT count(*) FROM usdtpay_internal.delivery WHERE state NOT IN ('queued', 'retrying')), 0::bigint, 'what is open stays');
 SELECT throws_ok($$SELECT usdtpay.webhook_purge('-1 day')$$, 'UP000', 'retention is out of range');
 SELECT throws_ok($$SELECT usdtpay.webhook_purge('1 day', 0)$$, 'UP000', 'retention is out of range');
+
+-- A slow receiver with a long queue does not take every place that becomes free.
+DELETE FROM usdtpay_internal.delivery;
+INSERT INTO usdtpay.webhook (party_id, url) VALUES (502, 'https://other.example/fast') RETURNING webhook_id AS fast \gset
+INSERT INTO usdtpay_internal.delivery (party_id, webhook_id, event_id, object_id, object, created_at, next_at, state, attempts, lease_until)
+SELECT 501, :hook, n, n, 'order', now(), now(), CASE WHEN n <= 3 THEN 'sending' ELSE 'queued' END::usdtpay.delivery_state,
+	(n <= 3)::int, CASE WHEN n <= 3 THEN now() + interval '1 hour' END FROM generate_series(1, 9) AS n;
+INSERT INTO usdtpay_internal.delivery (party_id, webhook_id, event_id, object_id, object, created_at, next_at)
+SELECT 502, :fast, n, n, 'order', now(), now() FROM generate_series(101, 102) AS n;
+SELECT results_eq('SELECT party_id, event_id FROM usdtpay_internal.courier_claim(2, 8, $$10 s$$)', 'VALUES (502::bigint, 101::bigint), (502, 102)',
+	'who has less under way goes first, though its events are newer');
+SELECT results_eq('SELECT party_id, event_id FROM usdtpay_internal.courier_claim(2, 8, $$10 s$$)', 'VALUES (501::bigint, 4::bigint), (501, 5)',
+	'then the others');
 
 SELECT * FROM finish();
 ROLLBACK;

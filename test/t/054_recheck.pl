@@ -96,6 +96,17 @@ refused("the token's code is not the pinned one", 'until the other denies it');
 settled('then payments are credited');
 renew($node[0]);
 
+# ---- a million refusals in one answer leave nothing behind
+my $pid = sql($db, "SELECT pid FROM pg_stat_activity WHERE backend_type = 'usdtpay scanner'");
+$node[0]->fault(kind => 'flood', times => 3);
+for (1 .. 100) { last if $node[0]->fired('flood') >= 3; sleep 0.1 }
+cmp_ok($node[0]->fired('flood'), '>', 0, 'a node answers with a million refusals');
+$node[0]->honest;
+pay();
+settled('which delays nothing');
+my ($peak) = slurp_file("/proc/$pid/status") =~ /VmHWM:\s+(\d+) kB/;
+cmp_ok($peak, '<', 400 * 1024, 'and takes no memory to speak of') or diag("$peak kB");
+
 # ---- the contract really is another one
 my $code = $anvil->rpc('eth_getCode', $token, 'latest');
 $anvil->rpc('anvil_setCode', $token, $code . '00');

@@ -118,7 +118,7 @@ SELECT is((SELECT status FROM usdtpay.ledger_post(900001, 'full', array_fill(:cl
 	'created', 'a journal of 256 lines is posted');
 SELECT is((SELECT status FROM usdtpay.ledger_post(900001, 'full', array_fill(:clearing::bigint, ARRAY[256]), array_fill(:fee::bigint, ARRAY[256]), array_fill(1::bigint, ARRAY[256]))),
 	'exists', 'and recognised again');
-SELECT is((SELECT status FROM usdtpay.ledger_post(900001, 'two', ARRAY[:clearing, :clearing], ARRAY[:fee, :fee], ARRAY[2, 3])), 'created', 'a journal of two lines');
+SELECT is((SELECT status FROM usdtpay.ledger_post(900001, 'two', ARRAY[:clearing, :clearing], ARRAY[:fee, :fee], ARRAY[2, 3], 'deposit')), 'created', 'a journal of two lines');
 SELECT matches(pg_temp.complaint(format('EXECUTE post(%L, ARRAY[%s,%s], ARRAY[%s,%s], ARRAY[2,4])', 'two', :clearing, :clearing, :fee, :fee)),
 	'^UP202', 'that differs in the second one is another journal');
 SELECT is((SELECT status FROM usdtpay.ledger_post(900002, 'dep-1', ARRAY[usdtpay.account_open(900002, 'USDT', 'clearing')], ARRAY[:other], ARRAY[9])),

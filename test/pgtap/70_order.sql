@@ -222,6 +222,8 @@ SELECT is((usdtpay.order_create('s6', 10.00005, p_party => 'sharing')).amount, 1
 SELECT is((usdtpay.order_create('s1', 10, p_party => 'sharing')).amount, 10.000000, 'repeating the call gives the first amount');
 SELECT is((usdtpay.order_create('s2', 10, p_party => 'sharing')).amount, 10.0001, 'also where it had moved');
 SELECT is((SELECT count(DISTINCT evm_address)::integer FROM usdtpay.order_status WHERE party = 'sharing'), 1, 'all of them have the one address');
+SELECT results_eq(format('SELECT DISTINCT upper(c.during) - o.expires_at FROM usdtpay.address_claim AS c JOIN usdtpay.payment_order AS o USING (party_id, order_id) WHERE c.wallet_id = %s', :shared),
+    ARRAY[interval '1 hour'], 'an amount stays reserved for the quarantine after its order');
 UPDATE usdtpay.address_claim SET during = tstzrange('2020-01-01', now() - interval '10 minutes') WHERE wallet_id = :shared AND amount = 10000000;
 SELECT is((usdtpay.order_create('s7', 10, p_party => 'sharing')).amount, 10.000000, 'after the quarantine an amount is free again');
 SELECT usdtpay.wallet_add('s', 'shared', 'evm', p_addresses => '{0x00000000000000000000000000000000000000A2}', p_party => 'sharing');

@@ -275,6 +275,15 @@ SELECT is(sim.order('refused') || ' ' || sim.dep('refused2'), 'confirming 10/10/
 SELECT sim.close('available', false), usdtpay.deposits_retry(p_now => true) \gset quiet_
 SELECT is(sim.order('refused') || ' ' || sim.dep('refused2'), 'paid 10/10/10 multiple final matched 6', 'the next try does all of it');
 
+-- late is late by the first block after the end, and in time until then
+SELECT usdtpay.merchant_set(p_late_policy => 'review', p_party => 'shop');
+SELECT (c.tip_number - 999) * interval '1 second' AS edge FROM usdtpay.chain_cursor AS c JOIN usdtpay.network AS n USING (network_id) WHERE n.code = 'dev' \gset
+SELECT sim.buy('last moment', p_expires_in => :'edge'), sim.buy('too late', p_expires_in => :'edge') \gset quiet_
+SELECT sim.grow(ARRAY[sim.send(sim.addr('last moment'), 10000000, 'edge1')]), sim.grow(ARRAY[sim.send(sim.addr('too late'), 10000000, 'edge2')]) \gset quiet_
+SELECT is(sim.dep('edge1') || ', ' || sim.dep('edge2'), 'seen matched 10, seen late 10', 'a payment less than a second late is late');
+SELECT is(sim.settle() || ' ' || sim.order('last moment') || ' ' || sim.order('too late'), 'ok paid 10/10/10 pending 10/0/0', 'and waits for a person');
+SELECT usdtpay.merchant_set(p_late_policy => 'auto', p_party => 'shop');
+
 -- a fee is rounded to the nearest minor unit
 SELECT sim.bal('fee') AS fee \gset
 SELECT usdtpay.merchant_fee_set('shop', 1);

@@ -166,12 +166,16 @@ BEGIN
     ) AS q;
     RETURN QUERY
     SELECT 'I2', 'each balance is the sum of its postings, limits hold', string_agg(v."check" || ': ' || v.detail, '; ')
-    FROM usdtpay.ledger_verify() AS v WHERE NOT v.holds AND v."check" NOT LIKE 'seal%';
+    FROM (
+        SELECT a.* FROM usdtpay_internal.verify_accounts() AS a
+        UNION ALL
+        SELECT j.* FROM usdtpay_internal.verify_journals() AS j
+    ) AS v WHERE NOT v.holds;
     RETURN QUERY SELECT 'I4', 'each final deposit is credited once, any other never', usdtpay_internal.invariant_deposits();
     RETURN QUERY SELECT 'I6', 'one event per state change, in sequence', usdtpay_internal.invariant_events();
     RETURN QUERY
     SELECT 'I7', 'the seals verify', string_agg(v."check" || ': ' || v.detail, '; ')
-    FROM usdtpay.ledger_verify() AS v WHERE NOT v.holds AND v."check" LIKE 'seal%';
+    FROM usdtpay_internal.verify_blocks(1, 9223372036854775807) AS v WHERE NOT v.holds;
     RETURN QUERY
     SELECT 'I10', 'one result per idempotency key', string_agg(format('party %s key %s', q.party_id, q.key), '; ')
     FROM (

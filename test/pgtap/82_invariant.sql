@@ -57,6 +57,26 @@ SELECT pg_temp.damage('DELETE FROM usdtpay.chain_block WHERE number = 1002', 'I1
 SELECT pg_temp.damage('UPDATE usdtpay.chain_block SET parent_hash = hash WHERE number = 1002', 'I14', 'blocks that do not link');
 SELECT sim.sound('all damage is undone');
 
+-- seals: blocks as ledger_seal() makes them, which needs the journals committed
+INSERT INTO usdtpay.ledger_block (block_no, first_id, last_id, journals, postings, root, prev_hash, hash, sealed_at)
+SELECT 1, 1, q.last_id, q.journals, q.postings, q.root, z.zeros, usdtpay_internal.block_hash(1, 1, q.last_id, q.journals, q.postings, q.root, z.zeros), now()
+FROM (
+    SELECT max(l.journal_id) AS last_id, count(*)::integer AS journals, sum(l.postings)::integer AS postings,
+        usdtpay_internal.merkle_root(array_agg(l.leaf ORDER BY l.journal_id, l.party_id)) AS root
+    FROM usdtpay_internal.journal_leaves(1, (SELECT max(posting_id) / 256 FROM usdtpay.posting)) AS l
+) AS q, (SELECT decode(repeat('00', 32), 'hex') AS zeros) AS z;
+SELECT sim.sound('sealed journals are in order');
+SELECT pg_temp.damage('UPDATE usdtpay.ledger_block SET root = sha256(''x'')', 'I7', 'a root that is not its journals''');
+SELECT pg_temp.damage('UPDATE usdtpay.ledger_block SET hash = sha256(''x'')', 'I7', 'a hash that is not its block''s');
+SELECT pg_temp.damage('UPDATE usdtpay.posting SET reference = ''order:0'' WHERE posting_id = (SELECT min(posting_id) FROM usdtpay.posting)', 'I7', 'a sealed posting altered where no balance shows it');
+SELECT pg_temp.damage('DELETE FROM usdtpay.posting WHERE posting_id = (SELECT max(posting_id) FROM usdtpay.posting)', 'I7', 'a sealed posting that vanished');
+DO $$ BEGIN
+    SET LOCAL session_replication_role = replica;
+    DELETE FROM usdtpay.ledger_block;
+    SET LOCAL session_replication_role = origin;
+END $$;
+SELECT sim.sound('no seal, no complaint');
+
 -- I10 is also a unique index; only without it can two results stand under one key
 DROP INDEX usdtpay.posting_key_key;
 SELECT pg_temp.damage('INSERT INTO usdtpay.posting SELECT party_id, posting_id + 1000000 * 256, debit_account, credit_account, amount, debit_after, credit_after, debit_prev, credit_prev, posted_at, kind, lines, phase, hold_id, key, reference

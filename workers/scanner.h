@@ -2,8 +2,9 @@
  *
  * scanner.h: the state of one network's scanner, shared by its parts: scanner.c (the tick),
  * scanner_config.c and scanner_db.c (its SQL), scanner_check.c (start checks), scanner_poll.c
- * (heads), scanner_chain.c (tip, final, rescans), scanner_reorg.c and a family (scanner_evm.c,
- * scanner_tron.c) that knows the protocol.
+ * (heads), scanner_chain.c (tip, final, rescans), scanner_reorg.c, scanner_proof.c (disputes that
+ * receipts settle) and a family (scanner_evm.c with scanner_receipts.c, scanner_tron.c) that knows
+ * the protocol.
  */
 #ifndef USDTPAY_SCANNER_H
 #define USDTPAY_SCANNER_H
@@ -15,8 +16,9 @@
 #include "provider.h"
 #include "rpc.h"
 
-#define SCANNER_PROVIDERS 32
-#define SCANNER_SUSPECTS  64
+#define SCANNER_PROVIDERS  32
+#define SCANNER_SUSPECTS   64
+#define SCANNER_FINAL_SPAN 500 /* blocks of a second look */
 
 typedef struct Scanner Scanner;
 
@@ -52,10 +54,11 @@ typedef struct ScannerSpan
 
 typedef enum ScannerLook
 {
-	SCANNER_LOOK_TIP,   /* headers and logs of every block */
-	SCANNER_LOOK_FINAL, /* the last header, logs of every block */
-	SCANNER_LOOK_PEEK,  /* like TIP, of old blocks; changes nothing */
-	SCANNER_LOOK_RESCAN /* like PEEK, and takes what is missing */
+	SCANNER_LOOK_TIP,    /* headers and logs of every block */
+	SCANNER_LOOK_FINAL,  /* the last header, logs of every block */
+	SCANNER_LOOK_PEEK,   /* like TIP, of old blocks; changes nothing */
+	SCANNER_LOOK_RESCAN, /* like PEEK, and takes what is missing */
+	SCANNER_LOOK_PROOF   /* headers and receipts of every block above final */
 } ScannerLook;
 
 /* What chain_ingest said. */
@@ -63,6 +66,7 @@ typedef enum ScannerVerdict
 {
 	SCANNER_INGESTED, /* ok or known */
 	SCANNER_MORE,     /* it told of more than we held: another node must confirm */
+	SCANNER_AMENDED,  /* proven; what we held differed and was put right */
 	SCANNER_REORG,
 	SCANNER_DISAGREE,
 	SCANNER_FAULT,      /* UP400, UP401: the answer is bad */
@@ -106,8 +110,15 @@ typedef struct ScannerFamily
 	/* Reads a block by hash, or by number where hash is NULL. */
 	UsdtpayRpcVerdict (*block)(Scanner *s, UsdtpayProvider *p, int64 number, const uint8 *hash,
 							   ScannerBlock *out);
-	/* Asks whether a block has logs of ours; NULL where there are no blooms. */
-	UsdtpayRpcVerdict (*has_logs)(Scanner *s, UsdtpayProvider *p, int64 number, bool *out);
+	/* Asks whether a block of the span has logs of ours; NULL where there are no blooms.  Out:
+	 * proven, when the block's header says so too. */
+	UsdtpayRpcVerdict (*has_logs)(Scanner *s, UsdtpayProvider *p, const ScannerSpan *span,
+								  int64 number, bool *out, bool *proven);
+	/* Fetches the headers of a span.  Out: a digest of what receipts are proven against: hashes,
+	 * receipts roots, transactions.  NULL where logs cannot be proven. */
+	UsdtpayRpcVerdict (*claim)(Scanner *s, UsdtpayProvider *p, ScannerSpan *span, uint8 *digest);
+	/* Fetches the receipts of a span's blocks into its logs. */
+	UsdtpayRpcVerdict (*receipts)(Scanner *s, UsdtpayProvider *p, ScannerSpan *span);
 } ScannerFamily;
 
 struct Scanner
@@ -145,6 +156,7 @@ struct Scanner
 	int64 served;
 	int64 served_final;
 	TimestampTz served_at;
+	int final_span;              /* most blocks of a second look; fewer in a dispute */
 	int disputes;                /* second looks in a row that contradicted the first */
 	UsdtpayProvider *distrusted; /* whose word is in dispute: others are asked for new blocks */
 	int64 contradicted;          /* up to this block somebody denied what we hold; 0: nobody */
@@ -153,6 +165,7 @@ struct Scanner
 		*doubter;      /* tells of another token than it did; while set nothing is credited */
 	const char *doubt; /* what it tells, a fixed text */
 	TimestampTz doubt_since;
+	TimestampTz settle_at; /* not before: have receipts stand in for it */
 	double logs_per_block;
 	double bytes_per_block;
 	int tip_retries;
@@ -196,6 +209,9 @@ extern void scanner_check_again(Scanner *s, UsdtpayProvider *p, UsdtpayRpc *iden
 /* scanner_poll.c */
 extern void scanner_poll(Scanner *s, int patience_ms);
 extern bool scanner_polling(const Scanner *s);
+
+/* scanner_proof.c */
+extern ScannerVerdict scanner_prove(Scanner *s, int64 from, int64 to);
 
 /* scanner_chain.c */
 extern bool scanner_advance(Scanner *s);

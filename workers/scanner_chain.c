@@ -25,11 +25,12 @@
 #define CHAIN_RETRY_MAX_MS 10000
 #define CHAIN_AGAIN_MS     5000
 #define CHAIN_DISPUTE_MS   1000
-#define CHAIN_FINAL_SPAN   500
 #define CHAIN_FINAL_GAP_MS 1000
 #define CHAIN_GAP_RETRY_MS 500
 #define CHAIN_ALIVE_MS     30000
 #define CHAIN_ALIVE_BLOCKS 20
+#define CHAIN_PROOF_SPAN   8 /* blocks whose receipts are fetched at once */
+#define CHAIN_CONTRADICTS  "it lacks or contradicts what another node said"
 
 /* Gives the bit of a provider in an except mask. */
 static uint64
@@ -65,25 +66,47 @@ chain_learn(Scanner *s, const ScannerSpan *span)
 	s->bytes_per_block = Max(bytes, 0.9 * s->bytes_per_block + 0.1 * bytes);
 }
 
-/* Asks elsewhere whether the suspect blocks hold logs.  Out: lied, when they do.
- * Returns: false when nobody could tell. */
+/* Asks a node whether the suspect blocks of a span hold logs.  In: strict, when its word alone
+ * does not count.  Out: lied, when they do.  Returns: false when it cannot tell. */
 static bool
-chain_second_opinion(Scanner *s, UsdtpayProvider *p, const ScannerIngest *ingest, bool *lied)
+chain_opinion(Scanner *s, UsdtpayProvider *p, const ScannerSpan *span, const ScannerIngest *ingest,
+			  bool strict, bool *lied)
 {
-	UsdtpayProvider *other;
-	int64 highest = 0;
+	bool proven;
 	int i;
 
 	*lied = false;
-	for (i = 0; i < ingest->suspect_count; i++)
-		highest = Max(highest, ingest->suspects[i]);
-	other = usdtpay_provider_choose(s->providers, s->provider_count, highest, 0, 0, p);
-	if (other == NULL || s->family->has_logs == NULL)
-		return false;
 	for (i = 0; i < ingest->suspect_count && !*lied; i++)
-		if (s->family->has_logs(s, other, ingest->suspects[i], lied) != USDTPAY_RPC_OK)
+		if (s->family->has_logs(s, p, span, ingest->suspects[i], lied, &proven) != USDTPAY_RPC_OK ||
+			(strict && !proven))
 			return false;
 	return true;
+}
+
+/* Asks elsewhere whether the suspect blocks hold logs, in the end the node itself, whose receipts
+ * can prove it.  Out: lied, when they do.  Returns: false when nobody could tell. */
+static bool
+chain_second_opinion(Scanner *s, UsdtpayProvider *p, const ScannerSpan *span,
+					 const ScannerIngest *ingest, bool *lied)
+{
+	uint64 except = 0;
+	int64 highest = 0;
+	int i;
+
+	for (i = 0; i < ingest->suspect_count; i++)
+		highest = Max(highest, ingest->suspects[i]);
+	while (s->family->has_logs != NULL)
+	{
+		UsdtpayProvider *other =
+			usdtpay_provider_choose(s->providers, s->provider_count, highest, 0, except, p);
+
+		if (other == NULL)
+			return false;
+		if (chain_opinion(s, other, span, ingest, other == p && except != 0, lied))
+			return true;
+		except |= chain_bit(s, other);
+	}
+	return false;
 }
 
 /* Hands a span to chain_ingest, clearing blocks whose blooms were a coincidence.
@@ -101,7 +124,7 @@ chain_ingest(Scanner *s, UsdtpayProvider *p, ScannerLook look, ScannerSpan *span
 		scanner_db_ingest(s, p, look, span, cleared, count, out);
 		if (out->verdict != SCANNER_INCOMPLETE)
 			return;
-		if (count > span->to - span->from || !chain_second_opinion(s, p, out, &lied) || lied)
+		if (count > span->to - span->from || !chain_second_opinion(s, p, span, out, &lied) || lied)
 			break;
 		memcpy(cleared + count, out->suspects, sizeof(int64) * out->suspect_count);
 		count += out->suspect_count;
@@ -135,13 +158,13 @@ chain_attempt(Scanner *s, UsdtpayProvider *p, ScannerLook look, int64 from, int6
 			chain_ingest(s, p, SCANNER_LOOK_RESCAN, &span, out);
 			out->taken = out->verdict == SCANNER_INGESTED;
 		}
-		if (out->verdict == SCANNER_FAULT)
+		/* After a second look receipts may be asked first: see chain_settle. */
+		if (out->verdict == SCANNER_FAULT && look != SCANNER_LOOK_FINAL)
 			usdtpay_provider_failed(p, USDTPAY_RPC_INVALID, out->message, -1);
 		if (out->verdict == SCANNER_FAULT && span.by_logs)
 			scanner_shun_logs(p);
-		if (out->verdict == SCANNER_DISAGREE)
-			usdtpay_provider_failed(p, USDTPAY_RPC_INVALID,
-									"it lacks or contradicts what another node said", -1);
+		if (out->verdict == SCANNER_DISAGREE && look != SCANNER_LOOK_FINAL)
+			usdtpay_provider_failed(p, USDTPAY_RPC_INVALID, CHAIN_CONTRADICTS, -1);
 		if (out->verdict == SCANNER_HALTED)
 			s->halted = true;
 		if (out->verdict == SCANNER_INGESTED)
@@ -315,7 +338,7 @@ chain_final_range(const Scanner *s, int64 *from, int64 *to)
 	if (s->tip < 0 || s->final >= target || s->final_at > usdtpay_worker_clock())
 		return false;
 	*from = s->final + 1;
-	*to = Min(target, s->final + chain_span_size(s, CHAIN_FINAL_SPAN));
+	*to = Min(target, s->final + chain_span_size(s, s->final_span));
 	return true;
 }
 
@@ -333,6 +356,14 @@ chain_confirmer(Scanner *s, const UsdtpayProvider *teller, int64 to, int64 final
 	return p;
 }
 
+/* Whose second look at some blocks did not confirm what we hold. */
+typedef struct ChainDissent
+{
+	uint64 all;        /* a bit for each */
+	uint64 contradict; /* those that told otherwise; the others gave nothing sound */
+	char what[SCANNER_PROVIDERS][160];
+} ChainDissent;
+
 /* Answers nodes that contradict one another: asks again, and when that does not help takes the
  * blocks in anew from another node than told of them, for what we hold may be the lie. */
 static void
@@ -347,38 +378,149 @@ chain_disputed(Scanner *s, UsdtpayProvider *teller)
 	s->final_at = scanner_after(Min(CHAIN_DISPUTE_MS << Min(s->disputes / 2, 8), CHAIN_AGAIN_MS));
 }
 
+/* Takes down that a second look contradicts, or makes no sense. */
+static void
+chain_dissent(const Scanner *s, ChainDissent *d, const UsdtpayProvider *p,
+			  const ScannerIngest *ingest)
+{
+	uint64 bit = chain_bit(s, p);
+
+	d->all |= bit;
+	if (ingest->verdict == SCANNER_DISAGREE)
+		d->contradict |= bit;
+	strlcpy(d->what[p - s->providers],
+			ingest->verdict == SCANNER_DISAGREE ? CHAIN_CONTRADICTS : ingest->message,
+			sizeof(d->what[0]));
+}
+
+/* Records a failure of the dissenters in a mask, with what they did. */
+static void
+chain_blame(Scanner *s, const ChainDissent *d, uint64 mask)
+{
+	int i;
+
+	for (i = 0; i < s->provider_count; i++)
+		if ((d->all & mask & chain_bit(s, &s->providers[i])) != 0)
+			usdtpay_provider_failed(&s->providers[i], USDTPAY_RPC_INVALID, d->what[i], -1);
+}
+
+/* Takes note that blocks are final now.  Returns: whether there are more to look at at once. */
+static bool
+chain_finalized(Scanner *s)
+{
+	int64 from;
+	int64 to;
+
+	s->disputes = 0;
+	s->waiting_since = 0;
+	s->final_span = Min(SCANNER_FINAL_SPAN, 2 * s->final_span);
+	if (chain_final_range(s, &from, &to))
+		return true;
+	s->final_at = scanner_after(Min(CHAIN_FINAL_GAP_MS, s->poll_ms));
+	return false;
+}
+
+/* Has receipts prove the blocks from..to in place of a second look; a long range is cut down
+ * first, to the block in question, so that few receipts are fetched.  Who is proven wrong pays.
+ * Out: again, whether there is more to do at once.  Returns: false when nothing can be proven. */
+static bool
+chain_settle(Scanner *s, UsdtpayProvider *teller, const ChainDissent *d, int64 from, int64 to,
+			 bool *again)
+{
+	ScannerVerdict verdict;
+
+	if (s->family->claim == NULL)
+		return false;
+	*again = true;
+	if (to - from + 1 > CHAIN_PROOF_SPAN)
+	{
+		s->final_span = (int) ((to - from + 1) / CHAIN_PROOF_SPAN);
+		return true;
+	}
+	verdict = scanner_prove(s, from, to);
+	if (verdict != SCANNER_INGESTED && verdict != SCANNER_AMENDED)
+		return false;
+	if (verdict == SCANNER_AMENDED && teller != NULL)
+		usdtpay_provider_failed(teller, USDTPAY_RPC_INVALID, "receipts prove its logs wrong", -1);
+	/* Who contradicts what proved wrong need not be wrong itself. */
+	chain_blame(s, d, verdict == SCANNER_AMENDED ? ~d->contradict : d->all);
+	s->distrusted = verdict == SCANNER_AMENDED ? teller : NULL;
+	*again = chain_finalized(s);
+	return true;
+}
+
+/* Answers that nobody confirms the blocks from..to.  Returns: whether there is more to do at
+ * once. */
+static bool
+chain_unconfirmed(Scanner *s, UsdtpayProvider *teller, const ChainDissent *d, int64 from, int64 to)
+{
+	bool again;
+
+	if (d->all != 0 && chain_settle(s, teller, d, from, to, &again))
+		return again;
+	chain_blame(s, d, d->all);
+	if (s->waiting_since == 0)
+		s->waiting_since = usdtpay_worker_clock();
+	if (d->contradict != 0)
+	{
+		s->contradicted = Max(s->contradicted, to);
+		chain_disputed(s, teller);
+	}
+	else
+		s->final_at = scanner_after(CHAIN_GAP_RETRY_MS);
+	return false;
+}
+
+/* Tells whether it is time to have receipts stand in for the second look that nobody gives,
+ * while there is a node besides the teller whose word on the headers can be had. */
+static bool
+chain_settle_due(Scanner *s, UsdtpayProvider *teller, int64 to)
+{
+	TimestampTz now = usdtpay_worker_clock();
+
+	if (s->waiting_since == 0 || s->settle_at > now ||
+		!TimestampDifferenceExceeds(s->waiting_since, now, CHAIN_AGAIN_MS) ||
+		chain_confirmer(s, teller, to, s->final_tag ? to : 0, 0, true) == NULL)
+		return false;
+	s->settle_at = scanner_after(CHAIN_AGAIN_MS);
+	return true;
+}
+
 /* Gives the newly final blocks their second look, by another node than the one whose word we hold
  * where there is one.  What it tells beyond that is kept and must be confirmed in turn, so no
  * single node can make money appear.  Returns: whether there are more to look at now. */
 bool
 scanner_finalize(Scanner *s)
 {
+	ChainDissent dissent = {0};
 	UsdtpayProvider *teller;
 	uint64 except = 0;
-	bool disagreed = false;
 	int64 from;
 	int64 to;
+	bool again;
 
 	if (!chain_final_range(s, &from, &to) || !chain_cut_unvouched(s, from, &to) ||
 		!scanner_db_teller(s, from, &to, &teller))
 		return false;
+	if (chain_settle_due(s, teller, to) && chain_settle(s, teller, &dissent, from, to, &again))
+		return again;
 	for (;;)
 	{
 		UsdtpayProvider *p = chain_confirmer(s, teller, to, s->final_tag ? to : 0, except,
-											 disagreed || s->contradicted >= from);
+											 dissent.contradict != 0 || s->contradicted >= from);
 		ScannerIngest ingest;
 
 		if (p == NULL)
-			break;
+			return chain_unconfirmed(s, teller, &dissent, from, to);
 		except |= chain_bit(s, p);
-		if (!chain_attempt(s, p, SCANNER_LOOK_FINAL, from, to, NULL, &ingest) ||
-			ingest.verdict == SCANNER_FAULT)
+		if (!chain_attempt(s, p, SCANNER_LOOK_FINAL, from, to, NULL, &ingest))
 			continue;
-		if (ingest.verdict == SCANNER_DISAGREE)
+		if (ingest.verdict == SCANNER_FAULT || ingest.verdict == SCANNER_DISAGREE)
 		{
-			disagreed = true;
+			chain_dissent(s, &dissent, p, &ingest);
 			continue;
 		}
+		chain_blame(s, &dissent, dissent.all);
 		if (ingest.verdict == SCANNER_MORE)
 		{
 			if (teller != NULL)
@@ -387,24 +529,9 @@ scanner_finalize(Scanner *s)
 		}
 		if (ingest.verdict != SCANNER_INGESTED)
 			return false;
-		s->disputes = 0;
 		s->distrusted = NULL;
-		s->waiting_since = 0;
-		if (chain_final_range(s, &from, &to))
-			return true;
-		s->final_at = scanner_after(Min(CHAIN_FINAL_GAP_MS, s->poll_ms));
-		return false;
+		return chain_finalized(s);
 	}
-	if (s->waiting_since == 0)
-		s->waiting_since = usdtpay_worker_clock();
-	if (disagreed)
-	{
-		s->contradicted = Max(s->contradicted, to);
-		chain_disputed(s, teller);
-		return false;
-	}
-	s->final_at = scanner_after(CHAIN_GAP_RETRY_MS);
-	return false;
 }
 
 /* Looks at old blocks, with another node than the given one unless that is alone.  Changes nothing,

@@ -150,6 +150,7 @@ scanner_config_reload(Scanner *s)
 	s->distrusted = NULL;
 	s->disputes = 0;
 	s->doubter = NULL;
+	s->final_span = SCANNER_FINAL_SPAN;
 	s->fingerprint = NULL;
 	s->note[0] = '\0';
 	MemoryContextReset(s->config_context);

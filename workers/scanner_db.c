@@ -146,7 +146,7 @@ static void
 db_call_ingest(Scanner *s, const UsdtpayProvider *p, ScannerLook look, ScannerSpan *span,
 			   Datum cleared, ScannerIngest *out)
 {
-	static const char *const modes[] = {"tip", "final", "peek", "rescan"};
+	static const char *const modes[] = {"tip", "final", "peek", "rescan", "proof"};
 	Oid types[6] = {TEXTOID, TEXTOID, TEXTOID, TEXTOID, INT8ARRAYOID, INT4OID};
 	Datum args[6];
 	const char *status;
@@ -170,6 +170,7 @@ db_call_ingest(Scanner *s, const UsdtpayProvider *p, ScannerLook look, ScannerSp
 	out->verdict = strcmp(status, "reorg") == 0      ? SCANNER_REORG
 				   : strcmp(status, "disagree") == 0 ? SCANNER_DISAGREE
 				   : strcmp(status, "more") == 0     ? SCANNER_MORE
+				   : strcmp(status, "amended") == 0  ? SCANNER_AMENDED
 													 : SCANNER_INGESTED;
 	if (strncmp(status, "news ", 5) == 0)
 		strlcpy(out->message, status + 5, sizeof(out->message));

@@ -16,10 +16,9 @@
 #include "chain/evm.h"
 #include "codec/hex.h"
 #include "guc.h"
-#include "scanner.h"
+#include "scanner_evm.h"
 
 #define EVM_DECIMALS_CALL "0x313ce567"
-#define EVM_HEX           "%" INT64_MODIFIER "x"
 #define EVM_QUICK_BLOCKS  3
 #define EVM_QUICK_MIN_MS  2000
 #define EVM_LOGS_ROUNDS   200
@@ -34,8 +33,8 @@ evm_timeout(const UsdtpayProvider *p, int64 blocks)
 }
 
 /* Fills a call. */
-static void
-evm_call(UsdtpayRpcCall *call, const char *method, char *params)
+void
+scanner_evm_call(UsdtpayRpcCall *call, const char *method, char *params)
 {
 	memset(call, 0, sizeof(*call));
 	call->method = method;
@@ -43,8 +42,8 @@ evm_call(UsdtpayRpcCall *call, const char *method, char *params)
 }
 
 /* Runs calls to their end.  Results live in the current context. */
-static UsdtpayRpcVerdict
-evm_run(Scanner *s, UsdtpayProvider *p, UsdtpayRpcCall *calls, int count, int timeout_ms)
+UsdtpayRpcVerdict
+scanner_evm_run(Scanner *s, UsdtpayProvider *p, UsdtpayRpcCall *calls, int count, int timeout_ms)
 {
 	return usdtpay_rpc_finish(s->pool, usdtpay_rpc_start(s->pool, p, calls, count, timeout_ms));
 }
@@ -86,8 +85,8 @@ evm_quantity(UsdtpaySlice slice, uint64 *out)
 }
 
 /* Reads a block object. */
-static bool
-evm_header(UsdtpaySlice slice, UsdtpayEvmHeader *header)
+bool
+scanner_evm_header(UsdtpaySlice slice, UsdtpayEvmHeader *header)
 {
 	UsdtpayFault fault = {0};
 	UsdtpayJson j;
@@ -133,10 +132,11 @@ evm_ask_tokens(Scanner *s, UsdtpayProvider *p, ScannerTokenAnswer *answers, Usdt
 	{
 		char *address = evm_hex(s->tokens[i].contract, 20);
 
-		evm_call(
+		scanner_evm_call(
 			&calls[2 * i], "eth_call",
 			psprintf("[{\"to\":\"%s\",\"data\":\"" EVM_DECIMALS_CALL "\"},\"latest\"]", address));
-		evm_call(&calls[2 * i + 1], "eth_getCode", psprintf("[\"%s\",\"latest\"]", address));
+		scanner_evm_call(&calls[2 * i + 1], "eth_getCode",
+						 psprintf("[\"%s\",\"latest\"]", address));
 	}
 	*batch = usdtpay_rpc_start(s->pool, p, calls, 2 * s->token_count, usdtpay_rpc_timeout);
 	verdict = usdtpay_rpc_finish(s->pool, *batch);
@@ -171,7 +171,7 @@ evm_read_final(UsdtpayProvider *p, const UsdtpayRpcCall *call)
 	p->final = 0;
 	if (call->advice.verdict != USDTPAY_RPC_OK || usdtpay_slice_is(call->result, "null"))
 		return true;
-	if (!evm_header(call->result, &header))
+	if (!scanner_evm_header(call->result, &header))
 		return false;
 	p->final = (int64) header.number;
 	return true;
@@ -194,7 +194,7 @@ evm_read_head(Scanner *s, UsdtpayProvider *p, UsdtpayRpc *rpc)
 				return false;
 			continue;
 		}
-		if (call->advice.verdict != USDTPAY_RPC_OK || !evm_header(call->result, &header))
+		if (call->advice.verdict != USDTPAY_RPC_OK || !scanner_evm_header(call->result, &header))
 			return false;
 		p->head = (int64) header.number;
 		memcpy(p->head_hash, header.hash, 32);
@@ -219,90 +219,10 @@ evm_filter(const Scanner *s, StringInfo out)
 	appendStringInfoString(out, "]]");
 }
 
-/* Tells whether a log is one the filter would have given. */
-static bool
-evm_is_ours(const Scanner *s, const UsdtpayLog *log)
-{
-	int i;
-
-	if (usdtpay_event_kind(log) == USDTPAY_EVENT_OTHER)
-		return false;
-	for (i = 0; i < s->token_count; i++)
-		if (memcmp(log->address, s->tokens[i].contract, 20) == 0)
-			return true;
-	return false;
-}
-
-/* Appends a receipt's logs that are ours. */
-static bool
-evm_append_receipt(Scanner *s, UsdtpayJson *j, StringInfo list, int64 *count)
-{
-	UsdtpaySlice name;
-
-	if (!usdtpay_json_object(j))
-		return false;
-	while (usdtpay_json_member(j, &name))
-	{
-		if (!usdtpay_slice_is(name, "logs"))
-		{
-			if (!usdtpay_json_skip(j, NULL))
-				return false;
-			continue;
-		}
-		if (!usdtpay_json_array(j))
-			return false;
-		while (usdtpay_json_element(j))
-		{
-			UsdtpayFault fault = {0};
-			UsdtpayEvmLog log;
-			UsdtpayJson inner;
-			UsdtpaySlice raw;
-
-			if (!usdtpay_json_skip(j, &raw))
-				return false;
-			usdtpay_json_init(&inner, raw.p, raw.len);
-			if (!usdtpay_evm_log_parse(&log, &inner, &fault))
-				return false;
-			if (!evm_is_ours(s, &log.log))
-				continue;
-			if (list->data[list->len - 1] != '[')
-				appendStringInfoChar(list, ',');
-			(*count)++;
-			appendBinaryStringInfo(list, raw.p, (int) raw.len);
-		}
-	}
-	return j->error == NULL;
-}
-
-/* Takes one block's logs out of its receipts. */
-static UsdtpayRpcVerdict
-evm_receipts(Scanner *s, UsdtpayProvider *p, int64 number, StringInfo list, int64 *count)
-{
-	UsdtpayRpcCall call;
-	UsdtpayRpcVerdict verdict;
-	UsdtpayJson j;
-
-	evm_call(&call, "eth_getBlockReceipts", psprintf("[\"0x" EVM_HEX "\"]", number));
-	verdict = evm_run(s, p, &call, 1, usdtpay_rpc_timeout);
-	if (verdict == USDTPAY_RPC_UNSUPPORTED)
-		p->no_receipts = true;
-	if (verdict != USDTPAY_RPC_OK)
-		return verdict;
-	if (usdtpay_slice_is(call.result, "null"))
-		return USDTPAY_RPC_LAGGING;
-	usdtpay_json_init(&j, call.result.p, call.result.len);
-	if (!usdtpay_json_array(&j))
-		return USDTPAY_RPC_INVALID;
-	while (usdtpay_json_element(&j))
-		if (!evm_append_receipt(s, &j, list, count))
-			return USDTPAY_RPC_INVALID;
-	return j.error == NULL ? USDTPAY_RPC_OK : USDTPAY_RPC_INVALID;
-}
-
 /* Asks for the logs of one range. */
-static UsdtpayRpcVerdict
-evm_ask_logs(Scanner *s, UsdtpayProvider *p, const char *where, int timeout_ms,
-			 UsdtpayRpcCall *call)
+UsdtpayRpcVerdict
+scanner_evm_ask_logs(Scanner *s, UsdtpayProvider *p, const char *where, int timeout_ms,
+					 UsdtpayRpcCall *call)
 {
 	StringInfoData params;
 
@@ -310,8 +230,8 @@ evm_ask_logs(Scanner *s, UsdtpayProvider *p, const char *where, int timeout_ms,
 	appendStringInfo(&params, "[{%s,", where);
 	evm_filter(s, &params);
 	appendStringInfoString(&params, "}]");
-	evm_call(call, "eth_getLogs", params.data);
-	return evm_run(s, p, call, 1, timeout_ms);
+	scanner_evm_call(call, "eth_getLogs", params.data);
+	return scanner_evm_run(s, p, call, 1, timeout_ms);
 }
 
 /* Lowers the provider's range after it found from..to too much.  Returns: false when the range
@@ -348,7 +268,7 @@ evm_logs(Scanner *s, UsdtpayProvider *p, ScannerSpan *span)
 		UsdtpayRpcCall call;
 		UsdtpayRpcVerdict verdict;
 
-		verdict = evm_ask_logs(
+		verdict = scanner_evm_ask_logs(
 			s, p,
 			psprintf("\"fromBlock\":\"0x" EVM_HEX "\",\"toBlock\":\"0x" EVM_HEX "\"", from, to),
 			evm_timeout(p, span->to - span->from + 1), &call);
@@ -376,7 +296,7 @@ evm_logs(Scanner *s, UsdtpayProvider *p, ScannerSpan *span)
 			return verdict;
 		if (evm_narrow(p, &call.advice, from, to))
 			continue;
-		verdict = evm_receipts(s, p, from, &span->logs, &span->log_count);
+		verdict = scanner_evm_take_receipts(s, p, from, span);
 		if (verdict != USDTPAY_RPC_OK)
 			return verdict;
 		from++;
@@ -391,8 +311,9 @@ evm_fetch_head(Scanner *s, UsdtpayProvider *p, ScannerSpan *span)
 	UsdtpayRpcCall call;
 	UsdtpayRpcVerdict verdict;
 
-	verdict = evm_ask_logs(s, p, psprintf("\"blockHash\":\"%s\"", evm_hex(p->head_hash, 32)),
-						   evm_timeout(p, 1), &call);
+	verdict =
+		scanner_evm_ask_logs(s, p, psprintf("\"blockHash\":\"%s\"", evm_hex(p->head_hash, 32)),
+							 evm_timeout(p, 1), &call);
 	if (verdict != USDTPAY_RPC_OK)
 		return verdict;
 	if (!scanner_append(&span->logs, call.result, &span->log_count))
@@ -404,8 +325,8 @@ evm_fetch_head(Scanner *s, UsdtpayProvider *p, ScannerSpan *span)
 }
 
 /* Starts asking for headers: all of the span, or the last one only. */
-static UsdtpayRpcBatch *
-evm_start_headers(Scanner *s, UsdtpayProvider *p, ScannerLook look, const ScannerSpan *span)
+UsdtpayRpcBatch *
+scanner_evm_start_headers(Scanner *s, UsdtpayProvider *p, ScannerLook look, const ScannerSpan *span)
 {
 	int64 first = look == SCANNER_LOOK_FINAL ? span->to : span->from;
 	int count = (int) (span->to - first + 1);
@@ -413,14 +334,14 @@ evm_start_headers(Scanner *s, UsdtpayProvider *p, ScannerLook look, const Scanne
 	int i;
 
 	for (i = 0; i < count; i++)
-		evm_call(&calls[i], "eth_getBlockByNumber",
-				 psprintf("[\"0x" EVM_HEX "\",false]", first + i));
+		scanner_evm_call(&calls[i], "eth_getBlockByNumber",
+						 psprintf("[\"0x" EVM_HEX "\",false]", first + i));
 	return usdtpay_rpc_start(s->pool, p, calls, count, evm_timeout(p, count));
 }
 
 /* Waits for the headers and appends them. */
-static UsdtpayRpcVerdict
-evm_finish_headers(Scanner *s, UsdtpayRpcBatch *batch, ScannerSpan *span)
+UsdtpayRpcVerdict
+scanner_evm_finish_headers(Scanner *s, UsdtpayRpcBatch *batch, ScannerSpan *span)
 {
 	UsdtpayRpcVerdict verdict = usdtpay_rpc_finish(s->pool, batch);
 	int i;
@@ -455,13 +376,13 @@ evm_fetch(Scanner *s, UsdtpayProvider *p, ScannerLook look, ScannerSpan *span)
 	/* The general way, and the way out when the short one says "too much". */
 	if (verdict == USDTPAY_RPC_RANGE || verdict == USDTPAY_RPC_CHUNK)
 	{
-		UsdtpayRpcBatch *batch = evm_start_headers(s, p, look, span);
+		UsdtpayRpcBatch *batch = scanner_evm_start_headers(s, p, look, span);
 		UsdtpayRpcVerdict headers;
 
 		span->log_count = 0;
 		span->logs.len = VARHDRSZ + 1;
 		verdict = evm_logs(s, p, span);
-		headers = evm_finish_headers(s, batch, span);
+		headers = scanner_evm_finish_headers(s, batch, span);
 		if (verdict == USDTPAY_RPC_OK)
 			verdict = headers;
 	}
@@ -480,16 +401,18 @@ evm_block(Scanner *s, UsdtpayProvider *p, int64 number, const uint8 *hash, Scann
 	UsdtpayRpcCall call;
 
 	if (hash != NULL)
-		evm_call(&call, "eth_getBlockByHash", psprintf("[\"%s\",false]", evm_hex(hash, 32)));
+		scanner_evm_call(&call, "eth_getBlockByHash",
+						 psprintf("[\"%s\",false]", evm_hex(hash, 32)));
 	else
-		evm_call(&call, "eth_getBlockByNumber", psprintf("[\"0x" EVM_HEX "\",false]", number));
+		scanner_evm_call(&call, "eth_getBlockByNumber",
+						 psprintf("[\"0x" EVM_HEX "\",false]", number));
 	batch = usdtpay_rpc_start(s->pool, p, &call, 1, evm_timeout(p, 1));
 	verdict = usdtpay_rpc_finish(s->pool, batch);
 	if (verdict == USDTPAY_RPC_OK && usdtpay_slice_is(call.result, "null"))
 		verdict = USDTPAY_RPC_LAGGING;
 	if (verdict == USDTPAY_RPC_OK)
 	{
-		if (evm_header(call.result, &header) && header.number == (uint64) number &&
+		if (scanner_evm_header(call.result, &header) && header.number == (uint64) number &&
 			(hash == NULL || memcmp(header.hash, hash, 32) == 0))
 		{
 			out->number = number;
@@ -506,34 +429,6 @@ evm_block(Scanner *s, UsdtpayProvider *p, int64 number, const uint8 *hash, Scann
 	return verdict;
 }
 
-/* Asks whether a block has logs of ours: from its receipts, which a broken log index does not
- * touch, or where there are none from the index once more. */
-static UsdtpayRpcVerdict
-evm_has_logs(Scanner *s, UsdtpayProvider *p, int64 number, bool *out)
-{
-	UsdtpayRpcVerdict verdict = USDTPAY_RPC_UNSUPPORTED;
-	StringInfoData list;
-	UsdtpayRpcCall call;
-	int64 count = 0;
-
-	initStringInfo(&list);
-	appendStringInfoChar(&list, '[');
-	if (!p->no_receipts)
-		verdict = evm_receipts(s, p, number, &list, &count);
-	if (verdict == USDTPAY_RPC_UNSUPPORTED)
-	{
-		verdict =
-			evm_ask_logs(s, p,
-						 psprintf("\"fromBlock\":\"0x" EVM_HEX "\",\"toBlock\":\"0x" EVM_HEX "\"",
-								  number, number),
-						 usdtpay_rpc_timeout, &call);
-		if (verdict == USDTPAY_RPC_OK && !scanner_append(&list, call.result, &count))
-			verdict = USDTPAY_RPC_INVALID;
-	}
-	*out = count > 0;
-	return verdict;
-}
-
 const ScannerFamily scanner_evm = {
 	.ask_identity = evm_ask_identity,
 	.read_chain_id = evm_quantity,
@@ -542,5 +437,7 @@ const ScannerFamily scanner_evm = {
 	.read_head = evm_read_head,
 	.fetch = evm_fetch,
 	.block = evm_block,
-	.has_logs = evm_has_logs,
+	.has_logs = scanner_evm_has_logs,
+	.claim = scanner_evm_claim,
+	.receipts = scanner_evm_span_receipts,
 };

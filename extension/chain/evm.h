@@ -49,6 +49,7 @@ typedef struct UsdtpayEvmHeader
 	bool has_hash;         /* false only for evm_block_hash's input */
 	bool has_transactions; /* the member was there */
 	uint32_t transactions; /* how many */
+	UsdtpaySlice list;     /* the raw array of transactions; p is NULL when absent */
 } UsdtpayEvmHeader;
 
 /* A log with its place on the chain, as eth_getLogs answers it. */

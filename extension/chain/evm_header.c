@@ -72,11 +72,14 @@ evm_field_index(UsdtpaySlice name)
 static bool
 evm_count_transactions(UsdtpayEvmHeader *h, UsdtpayJson *j)
 {
+	(void) usdtpay_json_peek(j);
+	h->list.p = j->cur;
 	if (!usdtpay_json_array(j))
 		return false;
 	while (usdtpay_json_element(j) && usdtpay_json_skip(j, NULL))
 		h->transactions++;
 	h->has_transactions = true;
+	h->list.len = (size_t) (j->cur - h->list.p);
 	return j->error == NULL;
 }
 

@@ -66,6 +66,22 @@ usdtpay_rlp_put_bytes(UsdtpayRlpWriter *w, const uint8_t *in, size_t inlen)
 	rlp_append(w, in, inlen);
 }
 
+uint8_t *
+usdtpay_rlp_reserve(UsdtpayRlpWriter *w, size_t len)
+{
+	uint8_t head[9];
+	size_t headlen = rlp_header(head, RLP_STRING, len);
+
+	if (w->overflow || headlen > w->cap - w->len || len > w->cap - w->len - headlen)
+	{
+		w->overflow = true;
+		return NULL;
+	}
+	rlp_append(w, head, headlen);
+	w->len += len;
+	return w->buf + w->len - len;
+}
+
 void
 usdtpay_rlp_put_uint(UsdtpayRlpWriter *w, uint64_t value)
 {

@@ -22,6 +22,9 @@ typedef struct UsdtpayRlpWriter
 
 /* Appends a byte string. */
 extern void usdtpay_rlp_put_bytes(UsdtpayRlpWriter *w, const uint8_t *in, size_t inlen);
+/* Appends the header of a byte string of len >= 2 bytes and room for them.
+ * Returns: where to write them; NULL, with overflow set, when they do not fit. */
+extern uint8_t *usdtpay_rlp_reserve(UsdtpayRlpWriter *w, size_t len);
 /* Appends an integer, big-endian without leading zeros (0 is the empty string). */
 extern void usdtpay_rlp_put_uint(UsdtpayRlpWriter *w, uint64_t value);
 /* Turns everything written since offset start into the payload of one list. */

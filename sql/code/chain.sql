@@ -21,6 +21,9 @@ DECLARE
     v_rows usdtpay_internal.chain_row[];
     v_fresh usdtpay_internal.chain_row[];
     v_controls usdtpay.issuer_event[];
+    v_logs text := p_logs;
+    v_cleared bigint[] := p_cleared;
+    v_refuted integer := 0;
 BEGIN
     IF v_cur.halted_at IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'UP402',
@@ -33,22 +36,33 @@ BEGIN
             status := usdtpay_internal.chain_link(v_net, v_cur, v_blocks);
         WHEN 'final' THEN
             status := usdtpay_internal.chain_second_look(v_cur, v_blocks);
+        WHEN 'proof' THEN
+            status := usdtpay_internal.chain_second_look(v_cur, v_blocks);
+            v_cleared := v_blocks.numbers; -- proven logs are all there are, whatever a bloom promises
+            IF status = 'ok' THEN
+                v_logs := usdtpay_internal.chain_proven_logs(v_net, v_cur, v_blocks, p_headers, p_logs);
+            END IF;
         WHEN 'rescan', 'peek' THEN
             status := usdtpay_internal.chain_rescan_check(v_net, v_cur, v_blocks);
         ELSE
             RAISE EXCEPTION USING ERRCODE = 'UP000',
                 MESSAGE = 'no such mode', DETAIL = format('Mode is "%s".', left(p_mode, 100)),
-                HINT = 'Modes are tip, final, rescan and peek.';
+                HINT = 'Modes are tip, final, proof, rescan and peek.';
     END CASE;
     IF status = 'ok' THEN
         SELECT r.transfers, r.controls INTO v_rows, v_controls
-        FROM usdtpay_internal.chain_rows(v_net, v_cur, v_blocks, p_headers, p_logs, p_mode, p_cleared) AS r;
+        FROM usdtpay_internal.chain_rows(v_net, v_cur, v_blocks, p_headers, v_logs, p_mode, v_cleared) AS r;
+        IF p_mode = 'proof' THEN
+            v_refuted := usdtpay_internal.chain_refute(v_net, v_cur, v_blocks, v_rows, v_controls);
+        END IF;
         v_fresh := CASE p_mode WHEN 'tip' THEN v_rows ELSE usdtpay_internal.deposit_unknown(v_net, v_rows) END;
         IF p_mode = 'final' AND usdtpay_internal.chain_disagrees(v_net, v_cur, v_blocks, v_rows) THEN
             status := 'disagree';
         ELSIF p_mode = 'final' AND v_fresh IS NOT NULL
         AND usdtpay_internal.chain_peek(v_net, v_fresh) IS NOT NULL THEN -- after network_resume some are final already
             status := 'more';
+        ELSIF p_mode = 'proof' AND (v_refuted > 0 OR usdtpay_internal.chain_peek(v_net, v_fresh) IS NOT NULL) THEN
+            status := 'amended';
         ELSIF p_mode = 'peek' THEN
             status := coalesce('news ' || usdtpay_internal.chain_peek(v_net, v_rows), 'known');
         END IF;
@@ -56,7 +70,7 @@ BEGIN
     blocks := cardinality(v_blocks.numbers);
     transfers := coalesce(cardinality(v_rows), 0);
     deposits := 0;
-    IF status IN ('ok', 'more') THEN
+    IF status IN ('ok', 'more', 'amended') THEN
         IF p_mode = 'tip' THEN
             PERFORM usdtpay_internal.chain_extend(v_net, v_cur, v_blocks, p_source);
         END IF;
@@ -67,15 +81,15 @@ BEGIN
         UPDATE usdtpay.chain_block AS b SET source = p_source
         WHERE b.network_id = v_net.network_id AND b.canonical
         AND b.number > v_cur.final_number AND b.number <= v_blocks.numbers[blocks];
-    ELSIF status = 'ok' AND p_mode <> 'tip' THEN
-        IF p_mode = 'final' THEN
+    ELSIF status IN ('ok', 'amended') AND p_mode <> 'tip' THEN
+        IF p_mode IN ('final', 'proof') THEN
             UPDATE usdtpay.chain_cursor AS c SET
                 final_number = v_blocks.numbers[blocks], final_hash = v_blocks.hashes[blocks],
                 final_time = v_blocks.times[blocks], moved_at = now()
             WHERE c.network_id = v_net.network_id;
         END IF;
         PERFORM usdtpay_internal.deposit_finalize(
-            v_net, CASE p_mode WHEN 'final' THEN v_cur.final_number + 1 ELSE v_blocks.numbers[1] END
+            v_net, CASE WHEN p_mode IN ('final', 'proof') THEN v_cur.final_number + 1 ELSE v_blocks.numbers[1] END
         );
     END IF;
     SELECT c.tip_number, c.final_number INTO tip_number, final_number
@@ -83,7 +97,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION usdtpay.chain_ingest(text, text, text, text, bigint [], integer) IS
-'Takes raw node answers. p_headers: JSON array of block objects (EVM: eth_getBlockByNumber results; TRON: blocks of getblockbylimitnext); p_logs: JSON array of log objects of the watched contracts (TRON: one array of transaction infos per block; in modes tip and peek also an object whose member logs is an eth_getLogs answer, held against the blocks'' transactions and their root). Everything is validated and a fault rejects the whole answer (UP400, UP401; UP404 when a bloom filter says logs are missing in blocks not listed in p_cleared). Mode tip: the blocks continue the tip cursor and create seen deposits; status ok, known (nothing new) or reorg (they do not link, nothing changed). Mode final: a second look at final+1..n, headers whole or only block n; status ok (credited, final cursor moved), disagree (it lacks or contradicts what we hold; nothing changed) or more (it has what we did not: recorded, not credited; repeat with another node). Mode rescan: a look at blocks already passed; missing deposits are recorded and credited, so the caller vouches for the answer; mode peek tells what that would add and changes nothing: known, or news and a digest to compare with another node''s. p_source is the endpoint that answered. Errors: UP000, UP200, UP4xx.';
+'Takes raw node answers. p_headers: JSON array of block objects (EVM: eth_getBlockByNumber results; TRON: blocks of getblockbylimitnext); p_logs: JSON array of log objects of the watched contracts (TRON: one array of transaction infos per block; in modes tip and peek also an object whose member logs is an eth_getLogs answer, held against the blocks'' transactions and their root). Everything is validated and a fault rejects the whole answer (UP400, UP401; UP404 when a bloom filter says logs are missing in blocks not listed in p_cleared). Mode tip: the blocks continue the tip cursor and create seen deposits; status ok, known (nothing new) or reorg (they do not link, nothing changed). Mode final: a second look at final+1..n, headers whole or only block n; status ok (credited, final cursor moved), disagree (it lacks or contradicts what we hold; nothing changed) or more (it has what we did not: recorded, not credited; repeat with another node). Mode proof: a look at final+1..n that ends a dispute; p_logs holds an array with each block''s eth_getBlockReceipts answer, which must hash to the header''s receiptsRoot; status ok, amended (what we held differed and has been put right), both credited, or disagree (other blocks than ours); the caller vouches that two nodes tell these hashes, receipts roots and transactions alike. Mode rescan: a look at blocks already passed; missing deposits are recorded and credited, so the caller vouches for the answer; mode peek tells what that would add and changes nothing: known, or news and a digest to compare with another node''s. p_source is the endpoint that answered. Errors: UP000, UP200, UP4xx.';
 
 CREATE OR REPLACE FUNCTION usdtpay_internal.network_get(p_network text) RETURNS usdtpay.network
 LANGUAGE plpgsql STABLE
@@ -347,6 +361,65 @@ $$;
 COMMENT ON FUNCTION usdtpay_internal.chain_disagrees(usdtpay.network, usdtpay.chain_cursor, usdtpay_internal.chain_span, usdtpay_internal.chain_row []) IS
 'Whether a second look lacks, or tells differently, a deposit we hold up to its last block. What it has beyond ours is no contradiction: the first look missed it.';
 
+CREATE OR REPLACE FUNCTION usdtpay_internal.chain_proven_logs(
+    p_net usdtpay.network, p_cur usdtpay.chain_cursor, p_span usdtpay_internal.chain_span, p_headers text, p_receipts text
+) RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF p_net.family <> 'evm' THEN
+        RAISE EXCEPTION USING ERRCODE = 'UP000',
+            MESSAGE = 'there are no receipts to prove logs with', DETAIL = format('Network "%s" is of family %s.', p_net.code, p_net.family),
+            HINT = 'Mode proof is for EVM networks.';
+    END IF;
+    IF p_span.numbers[1] <> p_cur.final_number + 1 THEN
+        RAISE EXCEPTION USING ERRCODE = 'UP403',
+            MESSAGE = 'the blocks do not continue the final cursor',
+            DETAIL = format('Final is %s, the first block %s.', p_cur.final_number, p_span.numbers[1]),
+            HINT = 'A proof needs the header and the receipts of every block after final.';
+    END IF;
+    RETURN usdtpay_internal.receipts_logs(
+        p_headers, p_receipts, (SELECT array_agg(t.contract) FROM usdtpay.token AS t WHERE t.network_id = p_net.network_id)
+    );
+END;
+$$;
+COMMENT ON FUNCTION usdtpay_internal.chain_proven_logs(usdtpay.network, usdtpay.chain_cursor, usdtpay_internal.chain_span, text, text) IS
+'The logs of our tokens in the blocks after final, proven from their receipts, as eth_getLogs would answer. Errors: UP000, UP400, UP403.';
+
+CREATE OR REPLACE FUNCTION usdtpay_internal.chain_refute(
+    p_net usdtpay.network, p_cur usdtpay.chain_cursor, p_span usdtpay_internal.chain_span, p_rows usdtpay_internal.chain_row [],
+    p_controls usdtpay.issuer_event []
+) RETURNS integer
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_last bigint := p_span.numbers[cardinality(p_span.numbers)];
+    v_parties bigint[];
+    v_deposits bigint[];
+BEGIN
+    UPDATE usdtpay.issuer_event AS e SET canonical = false
+    WHERE e.network_id = p_net.network_id AND e.canonical
+    AND e.block_number > p_cur.final_number AND e.block_number <= v_last
+    AND (e.block_hash, e.tx_hash, e.log_index, e.kind) NOT IN (
+        SELECT c.block_hash, c.tx_hash, c.log_index, c.kind FROM unnest(p_controls) AS c
+    );
+    SELECT array_agg(d.party_id ORDER BY d.deposit_id), array_agg(d.deposit_id ORDER BY d.deposit_id)
+    INTO v_parties, v_deposits
+    FROM usdtpay.deposit AS d
+    WHERE d.network_id = p_net.network_id AND d.state = 'seen'
+    AND d.block_number > p_cur.final_number AND d.block_number <= v_last
+    AND (d.tx_hash, d.token_id, d.ordinal, d.block_hash, d.recipient, d.sender, d.amount_raw) NOT IN (
+        SELECT r.tx_hash, r.token_id, r.ordinal, r.block_hash, r.recipient, r.sender, r.amount_raw FROM unnest(p_rows) AS r
+    );
+    PERFORM usdtpay_internal.deposit_orphan(v_parties, v_deposits);
+    RETURN coalesce(cardinality(v_deposits), 0);
+END;
+$$;
+COMMENT ON FUNCTION usdtpay_internal.chain_refute(usdtpay.network, usdtpay.chain_cursor, usdtpay_internal.chain_span, usdtpay_internal.chain_row [], usdtpay.issuer_event []) IS
+'Takes away what a proof of the blocks after final shows to be untrue: deposits it lacks or tells differently become orphaned, the issuer''s events it lacks non-canonical. Returns how many deposits.';
+
 CREATE OR REPLACE FUNCTION usdtpay_internal.chain_peek(p_net usdtpay.network, p_rows usdtpay_internal.chain_row []) RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -431,27 +504,18 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_gone record;
+    v_parties bigint[];
+    v_deposits bigint[];
 BEGIN
     UPDATE usdtpay.chain_block AS b SET canonical = false
     WHERE b.network_id = p_network_id AND b.number > p_number AND b.canonical;
     UPDATE usdtpay.issuer_event AS e SET canonical = false
     WHERE e.network_id = p_network_id AND e.block_number > p_number AND e.canonical;
-    WITH gone AS (
-        UPDATE usdtpay.deposit AS d SET state = 'orphaned'
-        WHERE d.network_id = p_network_id AND d.state = 'seen' AND d.block_number > p_number
-        RETURNING d.party_id, d.deposit_id, d.order_id, d.route, d.customer_ref
-    ), paid AS (
-        SELECT DISTINCT gone.party_id, gone.order_id FROM gone WHERE gone.order_id IS NOT NULL
-    )
-    SELECT
-        (SELECT array_agg(p.party_id ORDER BY p.order_id) FROM paid AS p) AS order_parties,
-        (SELECT array_agg(p.order_id ORDER BY p.order_id) FROM paid AS p) AS orders,
-        array_agg(g.party_id ORDER BY g.deposit_id) AS deposit_parties, array_agg(g.deposit_id ORDER BY g.deposit_id) AS deposits
-    INTO v_gone
-    FROM gone AS g WHERE g.route = 'matched' AND g.customer_ref IS NOT NULL;
-    PERFORM usdtpay_internal.order_advance(v_gone.order_parties, v_gone.orders);
-    PERFORM usdtpay_internal.deposit_announce(v_gone.deposit_parties, v_gone.deposits, 'orphaned');
+    SELECT array_agg(d.party_id ORDER BY d.deposit_id), array_agg(d.deposit_id ORDER BY d.deposit_id)
+    INTO v_parties, v_deposits
+    FROM usdtpay.deposit AS d
+    WHERE d.network_id = p_network_id AND d.state = 'seen' AND d.block_number > p_number;
+    PERFORM usdtpay_internal.deposit_orphan(v_parties, v_deposits);
 END;
 $$;
 COMMENT ON FUNCTION usdtpay_internal.chain_cut(integer, bigint) IS

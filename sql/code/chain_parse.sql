@@ -27,6 +27,13 @@ AS 'MODULE_PATHNAME', 'usdtpay_evm_block_hash';
 COMMENT ON FUNCTION usdtpay.evm_block_hash(text) IS
 'Recomputes a block''s hash, keccak256(rlp(header)), from the object eth_getBlockByNumber answers (or the envelope around it), up to the Prague fork. What the object itself claims as hash is not looked at: compare. Raises UP400 when a member the hash covers is missing or misshapen. Example: SELECT usdtpay.evm_block_hash(:''block'')';
 
+CREATE OR REPLACE FUNCTION usdtpay.evm_receipts_root(receipts text)
+RETURNS bytea
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 5000
+AS 'MODULE_PATHNAME', 'usdtpay_evm_receipts_root';
+COMMENT ON FUNCTION usdtpay.evm_receipts_root(text) IS
+'Recomputes the receipts root of a block from what eth_getBlockReceipts answers (the array in the order of the transactions, or the envelope around it). When it equals the receiptsRoot of a header whose evm_block_hash is the block''s, these are all receipts and all logs of the block, unaltered; the transactions'' hashes are not covered. Legacy receipts, with status or with the state''s root of blocks before Byzantium, and typed ones (EIP-2718). Raises UP400 for an answer that is no list of receipts. Example: SELECT usdtpay.evm_receipts_root(:''receipts'') = decode(substr(:''block''::jsonb ->> ''receiptsRoot'', 3), ''hex'')';
+
 CREATE OR REPLACE FUNCTION usdtpay.tron_block_id(header text)
 RETURNS bytea
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1000
@@ -69,3 +76,10 @@ LANGUAGE c IMMUTABLE PARALLEL SAFE ROWS 1000 COST 5000
 AS 'MODULE_PATHNAME', 'usdtpay_span_logs_known_sql';
 COMMENT ON FUNCTION usdtpay_internal.span_logs_known(text, bigint[], bytea[], timestamptz[], text, bytea[]) IS
 'span_logs against blocks that are already stored: for the second look before crediting. p_numbers ascend, with one hash and time each. There is no bloom to check, and on TRON no list of transaction ids: the caller compares the rows with what it stored';
+
+CREATE OR REPLACE FUNCTION usdtpay_internal.receipts_logs(p_headers text, p_receipts text, p_contracts bytea[])
+RETURNS text
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 10000
+AS 'MODULE_PATHNAME', 'usdtpay_receipts_logs_sql';
+COMMENT ON FUNCTION usdtpay_internal.receipts_logs(text, text, bytea[]) IS
+'The logs of p_contracts in a run of EVM blocks, proven from their receipts, as eth_getLogs would answer them. p_headers: a JSON array of blocks whose transactions are hashes; p_receipts: an array with the eth_getBlockReceipts answer of each. The receipts must hash to the header''s receiptsRoot, be of the header''s transactions one by one, and their logs claim the places they have. The headers themselves are not verified: see span_blocks. Raises UP400';

@@ -432,6 +432,37 @@ $$;
 COMMENT ON FUNCTION usdtpay_internal.deposit_credit(usdtpay.network, usdtpay_internal.pairs) IS
 'Posts one journal per deposit (what the chain holds against pending, the customer, suspense or held; self-custody against received) and marks them final.';
 
+CREATE OR REPLACE FUNCTION usdtpay_internal.deposit_orphan(p_parties bigint [], p_deposits bigint []) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_gone record;
+BEGIN
+    IF p_deposits IS NULL THEN
+        RETURN;
+    END IF;
+    WITH gone AS (
+        UPDATE usdtpay.deposit AS d SET state = 'orphaned'
+        FROM unnest(p_parties, p_deposits) AS k (party_id, deposit_id)
+        WHERE d.party_id = k.party_id AND d.deposit_id = k.deposit_id AND d.state = 'seen'
+        RETURNING d.party_id, d.deposit_id, d.order_id, d.route, d.customer_ref
+    ), paid AS (
+        SELECT DISTINCT gone.party_id, gone.order_id FROM gone WHERE gone.order_id IS NOT NULL
+    )
+    SELECT
+        (SELECT array_agg(p.party_id ORDER BY p.order_id) FROM paid AS p) AS order_parties,
+        (SELECT array_agg(p.order_id ORDER BY p.order_id) FROM paid AS p) AS orders,
+        array_agg(g.party_id ORDER BY g.deposit_id) AS deposit_parties, array_agg(g.deposit_id ORDER BY g.deposit_id) AS deposits
+    INTO v_gone
+    FROM gone AS g WHERE g.route = 'matched' AND g.customer_ref IS NOT NULL;
+    PERFORM usdtpay_internal.order_advance(v_gone.order_parties, v_gone.orders);
+    PERFORM usdtpay_internal.deposit_announce(v_gone.deposit_parties, v_gone.deposits, 'orphaned');
+END;
+$$;
+COMMENT ON FUNCTION usdtpay_internal.deposit_orphan(bigint [], bigint []) IS
+'Takes seen deposits away that are not on the chain after all; their orders are derived anew.';
+
 CREATE OR REPLACE FUNCTION usdtpay_internal.deposit_announce(p_parties bigint [], p_deposits bigint [], p_state text) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp

@@ -31,7 +31,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT ARRAY[
         'address_derive', 'address_bytes', 'address_text', 'xpub_info', 'keccak256', 'recover_address', 'eip712_hash',
-        'qr_svg', 'qr_text', 'evm_transfers', 'evm_block_hash', 'tron_block_id', 'tron_transfers',
+        'qr_svg', 'qr_text', 'evm_transfers', 'evm_block_hash', 'evm_receipts_root', 'tron_block_id', 'tron_transfers',
         'webhook_sign', 'webhook_verify', 'session_party'
     ]
 $$;

@@ -14,6 +14,13 @@
 \set l17062257 `cat test/vectors/evm_chain/usdt_logs_17062257.json`
 \set h22431083 `cat test/vectors/evm_chain/header_22431083.json`
 \set l22431083 `cat test/vectors/evm_chain/usdt_logs_22431083.json`
+\set r14764013 `cat test/vectors/evm_chain/receipts_14764013.json`
+\set r15537393 `cat test/vectors/evm_chain/receipts_15537393.json`
+\set r15547621 `cat test/vectors/evm_chain/receipts_15547621.json`
+\set r17034869 `cat test/vectors/evm_chain/receipts_17034869.json`
+\set r17034870 `cat test/vectors/evm_chain/receipts_17034870.json`
+\set r17062257 `cat test/vectors/evm_chain/receipts_17062257.json`
+\set r22431083 `cat test/vectors/evm_chain/receipts_22431083.json`
 \set list `cat test/vectors/evm_chain/usdt_transfers.csv`
 \set frontier `cat test/vectors/evm_chain/frontier_0_1.json`
 \set forks `cat test/vectors/evm_chain/anvil_headers.json`
@@ -23,17 +30,17 @@
 \set troninfos `cat test/vectors/tron_chain/infos_79072107_made.json`
 
 BEGIN;
-SELECT plan(61);
+SELECT plan(69);
 
-CREATE TEMP TABLE recorded (number bigint PRIMARY KEY, header text, logs text);
+CREATE TEMP TABLE recorded (number bigint PRIMARY KEY, header text, logs text, receipts text);
 INSERT INTO recorded VALUES
-	(14764013, :'h14764013', :'l14764013'),
-	(15537393, :'h15537393', :'l15537393'),
-	(15547621, :'h15547621', :'l15547621'),
-	(17034869, :'h17034869', :'l17034869'),
-	(17034870, :'h17034870', :'l17034870'),
-	(17062257, :'h17062257', :'l17062257'),
-	(22431083, :'h22431083', :'l22431083');
+	(14764013, :'h14764013', :'l14764013', :'r14764013'),
+	(15537393, :'h15537393', :'l15537393', :'r15537393'),
+	(15547621, :'h15547621', :'l15547621', :'r15547621'),
+	(17034869, :'h17034869', :'l17034869', :'r17034869'),
+	(17034870, :'h17034870', :'l17034870', :'r17034870'),
+	(17062257, :'h17062257', :'l17062257', :'r17062257'),
+	(22431083, :'h22431083', :'l22431083', :'r22431083');
 CREATE TEMP TABLE made AS
 	SELECT :'events'::jsonb AS events, '[' || :'tronblock' || ']' AS tron_headers,
 	       '[' || :'troninfos' || ']' AS tron_logs, :'troninfos' AS tron_infos, :'tron20' AS tron20,
@@ -147,6 +154,33 @@ SELECT is_empty($$SELECT 1 FROM made, jsonb_array_elements(tron20::jsonb) b
 	'tron_block_id: twenty blocks in a row');
 SELECT throws_ok($$SELECT usdtpay.tron_block_id('{}')$$, 'UP400', 'a block has no header',
 	'tron_block_id: refuses an empty answer');
+
+-- evm_receipts_root, receipts_logs
+
+SELECT is_empty($$SELECT number FROM recorded
+	WHERE encode(usdtpay.evm_receipts_root(receipts), 'hex') IS DISTINCT FROM
+	      substr(header::jsonb ->> 'receiptsRoot', 3)$$,
+	'evm_receipts_root: seven mainnet blocks');
+SELECT is(usdtpay.evm_receipts_root('{"id":1,"result":' || receipts || '}'),
+	usdtpay.evm_receipts_root(receipts), 'evm_receipts_root: takes the envelope')
+  FROM recorded WHERE number = 15537393;
+SELECT is(usdtpay.evm_receipts_root('[]'),
+	decode('56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421', 'hex'),
+	'evm_receipts_root: a block without transactions');
+SELECT isnt(usdtpay.evm_receipts_root(regexp_replace(receipts, '"data":"0x0', '"data":"0x1')),
+	usdtpay.evm_receipts_root(receipts), 'evm_receipts_root: covers every log')
+  FROM recorded WHERE number = 14764013;
+SELECT throws_ok($$SELECT usdtpay.evm_receipts_root('{"result":null}')$$, 'UP400',
+	'an array was expected', 'evm_receipts_root: refuses a block the node does not know');
+SELECT throws_ok($$SELECT usdtpay.evm_receipts_root('[] []')$$, 'UP400',
+	'something follows the document', 'evm_receipts_root: refuses two');
+SELECT is_empty($$SELECT r.number FROM made, recorded r, LATERAL usdtpay_internal.receipts_logs(
+	'[' || header || ']', '[' || receipts || ']', usdt_raw) l
+	WHERE (SELECT array_agg(t) FROM usdtpay.evm_transfers(l, usdt) t) IS DISTINCT FROM
+	      (SELECT array_agg(t) FROM usdtpay.evm_transfers(r.logs, usdt) t)$$,
+	'receipts_logs: the same transfers as eth_getLogs gave, in the same order');
+SELECT is(usdtpay_internal.receipts_logs('[' || header || ']', '[' || receipts || ']', '{}'), '[]',
+	'receipts_logs: of these contracts only') FROM recorded WHERE number = 14764013;
 
 -- tron_transfers
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: PostgreSQL
 #
 # Two nodes that contradict one another: nothing is credited on one node's word, whichever of them
-# lies, whichever was asked first; and when they agree again the network goes on by itself.
+# lies, whichever was asked first; and when they agree again the network goes on by itself.  Neither
+# gives receipts, which would settle it (054_receipts.pl).
 use strict;
 use warnings;
 use UsdtPay::Test;
@@ -16,6 +17,13 @@ scan_network($db, $token, [ map { $_->url } @node ]);
 my $alice = scan_address($db, 'alice');
 caught_up($db, $anvil, 'two nodes, one chain');
 my $owed = 0;
+my %unserved = (kind => 'error', method => 'eth_getBlockReceipts', code => -32601,
+	message => 'the method eth_getBlockReceipts does not exist');
+
+# Makes a node lie, or be honest, without receipts either way.
+sub lie { my ($node, @fault) = @_; $node->faults({ %unserved }, @fault); return }
+
+lie($_) for @node;
 
 # Pays alice an amount in raw units and makes it old enough to be final.
 sub pay
@@ -45,7 +53,7 @@ settled('they agree: credited');
 for my $liar (0, 1)
 {
 	my $before = credited();
-	$node[$liar]->fault(kind => 'alter-amount', add => 7);
+	lie($node[$liar], { kind => 'alter-amount', add => 7 });
 	pay(2_000_000);
 	poll_ok($db, "SELECT note LIKE 'no node confirms%' FROM usdtpay.network_status",
 		"node $liar tells another amount: a note says that nobody confirms", 40);
@@ -54,7 +62,7 @@ for my $liar (0, 1)
 	is(credited(), $before, 'nor later');
 	is(sql($db, "SELECT bool_and(failures > 0) FROM usdtpay.endpoint_status"), 't',
 		'it costs health') if $liar;
-	$node[$liar]->honest;
+	lie($node[$liar]);
 	settled('once it is honest again the true amount is credited');
 }
 
@@ -63,15 +71,15 @@ my $stranger = '0x' . '5' x 40;
 for my $liar (0, 1)
 {
 	my $before = credited();
-	$node[$liar]->fault(kind => 'set-log', set => { topics => [
+	lie($node[$liar], { kind => 'set-log', set => { topics => [
 		'0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef',
-		'0x' . '0' x 24 . '6' x 40, '0x' . '0' x 24 . lc substr($alice, 2) ] });
+		'0x' . '0' x 24 . '6' x 40, '0x' . '0' x 24 . lc substr($alice, 2) ] } });
 	$anvil->pay($token, $stranger, '99');
 	$anvil->mine(4);
 	sleep 2;
 	is(credited(), $before, "a transfer that only node $liar tells of is not credited");
 	cmp_ok($node[$liar]->fired('set-log'), '>', 0, 'it told of it');
-	$node[$liar]->honest;
+	lie($node[$liar]);
 	pay(3_000_000);
 	settled('the next one is');
 }
@@ -125,7 +133,7 @@ is(deposits($db, 'carol'), '7000000:final', 'and what both told is credited');
 $_->honest for @node;
 
 # The liar is the only one there for a while: still nothing.
-$node[0]->fault(kind => 'alter-amount', add => 7);
+lie($node[0], { kind => 'alter-amount', add => 7 });
 $node[1]->freeze;
 my $before = credited();
 pay(4_000_000);
@@ -134,7 +142,7 @@ is(credited(), $before, 'a liar that is alone is not believed before patience en
 $node[1]->thaw;
 sleep 2;
 is(credited(), $before, 'nor when the other is back and contradicts it');
-$node[0]->honest;
+lie($node[0]);
 settled('in the end the truth is credited');
 
 is(sql($db, "SELECT count(*) FROM usdtpay.deposit WHERE state = 'seen'"), '0', 'nothing is left over');

@@ -60,7 +60,7 @@ for my $liar (0, 1)
 	is(credited(), $before, 'nothing is credited');
 	sleep 2;
 	is(credited(), $before, 'nor later');
-	is(sql($db, "SELECT bool_and(failures > 0) FROM usdtpay.endpoint_status"), 't',
+	poll_ok($db, 'SELECT bool_and(failures > 0) FROM usdtpay.endpoint_status',
 		'it costs health') if $liar;
 	lie($node[$liar]);
 	settled('once it is honest again the true amount is credited');
@@ -98,23 +98,23 @@ for my $liar (0, 1)
 	$anvil->mine(5);
 	poll_ok($db, sprintf('SELECT tip_number = %d AND final_number >= tip_number - 2 FROM usdtpay.network_status',
 		$anvil->head), 'all is final');
-	$node[$liar]->fault(kind => 'final-tag', back => 0);
-	$node[ 1 - $liar ]->fault(kind => 'final-tag', back => 80);
+	lie($node[$liar], { kind => 'final-tag', back => 0 });
+	lie($node[ 1 - $liar ], { kind => 'final-tag', back => 80 });
 	pay(5_000_000);
 	caught_up($db, $anvil);
 	sleep 3;
 	is(credited(), $before, "what only node $liar calls final is not credited");
 	cmp_ok($node[$liar]->fired('final-tag'), '>', 0, 'it called it so');
-	$node[$_]->honest for 0, 1;
+	lie($node[$_]) for 0, 1;
 	settled('once both call it final it is');
 }
 
 # A head nobody else has holds nothing back.
-$node[0]->fault(kind => 'claim-head', add => 30);
+lie($node[0], { kind => 'claim-head', add => 30 });
 pay(6_000_000);
 settled('a node that claims blocks it does not have delays nothing');
 cmp_ok($node[0]->fired('claim-head'), '>', 0, 'it claimed them');
-$node[0]->honest;
+lie($node[0]);
 
 # What a look at old blocks finds is taken in as two nodes told it, not as one tells it next time:
 # here each tells the truth once and then another amount.
@@ -130,7 +130,7 @@ $_->fault(kind => 'alter-amount', method => 'eth_getLogs', add => 1_000_000, aft
 sql($db, "SELECT usdtpay.rescan('dev', $paid->{block}, $paid->{block})");
 poll_ok($db, 'SELECT bool_and(done_at IS NOT NULL) FROM usdtpay.chain_rescan', 'the old block is looked at again');
 is(deposits($db, 'carol'), '7000000:final', 'and what both told is credited');
-$_->honest for @node;
+lie($_) for @node;
 
 # The liar is the only one there for a while: still nothing.
 lie($node[0], { kind => 'alter-amount', add => 7 });

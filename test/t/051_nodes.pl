@@ -103,7 +103,7 @@ survives('null for everything', { kind => 'result', times => 6 });
 survives('a node that hangs', { kind => 'hang', times => 3 }, seconds => 60);
 
 # ---- a liar against one honest node, and no receipts: nobody can tell who is right, so nothing is
-# credited (054_receipts.pl: with receipts it settles itself)
+# credited (056_receipts.pl: with receipts it settles itself)
 poll_ok($db, "SELECT bool_and(state = 'ok' AND ok_at > now() - interval '2 seconds')
 	FROM usdtpay.endpoint_status", 'both nodes are well');
 patience('10min');

@@ -2,7 +2,7 @@
 #
 # Two nodes that contradict one another: nothing is credited on one node's word, whichever of them
 # lies, whichever was asked first; and when they agree again the network goes on by itself.  Neither
-# gives receipts, which would settle it (054_receipts.pl).
+# gives receipts, which would settle it (056_receipts.pl).
 use strict;
 use warnings;
 use UsdtPay::Test;

@@ -151,6 +151,22 @@ $$;
 COMMENT ON FUNCTION usdtpay_internal.order_derive(bigint [], bigint []) IS
 'Derives amounts, flags and state of locked orders from their deposits; settles those that are paid, writes an event per state change and runs on_paid. Idempotent. Returns how many changed.';
 
+CREATE OR REPLACE FUNCTION usdtpay_internal.order_settled_lines(p_party bigint, p_order bigint)
+RETURNS TABLE (account_id bigint, amount bigint)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT v.account_id, v.amount
+    FROM usdtpay.posting AS h
+    JOIN usdtpay.posting AS p
+        ON p.party_id = h.party_id AND p.posting_id BETWEEN h.posting_id AND h.posting_id + h.lines - 1
+    CROSS JOIN LATERAL (VALUES (p.credit_account, p.amount), (p.debit_account, -p.amount)) AS v (account_id, amount)
+    WHERE h.party_id = p_party AND h.key COLLATE "C" >= 'order:' || p_order || ':settle:'
+    AND h.key COLLATE "C" < 'order:' || p_order || ':settle::'
+$$;
+COMMENT ON FUNCTION usdtpay_internal.order_settled_lines(bigint, bigint) IS
+'What the settle journals of an order, found by their keys, did to accounts: credits positive, debits negative.';
+
 CREATE OR REPLACE FUNCTION usdtpay_internal.order_settle(p_moves usdtpay_internal.order_move []) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -174,10 +190,17 @@ BEGIN
                 (m.now).party_id, (m.now).order_id, (m.now).settled, (m.now).fee_bps, (m.now).settled - m.old_settled AS moved,
                 CASE
                     WHEN (m.now).overpay_policy = 'hold' AND (m.now).overpaid
-                        THEN least((m.now).settled - m.old_settled, greatest((m.now).settled - greatest((m.now).due, m.old_settled), 0))
+                        THEN least((m.now).settled - m.old_settled, greatest((m.now).final - (m.now).due - a.aside, 0))
                     ELSE 0
                 END AS aside
             FROM unnest(p_moves) AS m
+            CROSS JOIN LATERAL (
+                -- whoever holds the money, the excess is the order's: less what of it was put aside before
+                SELECT coalesce(sum(p.amount), 0)::bigint AS aside
+                FROM usdtpay_internal.order_settled_lines((m.now).party_id, (m.now).order_id) AS p
+                JOIN usdtpay.account_name AS n ON n.party_id = (m.now).party_id AND n.account_id = p.account_id
+                WHERE (m.now).overpay_policy = 'hold' AND (m.now).overpaid AND m.old_settled > 0 AND n.name = 'suspense'
+            ) AS a
             WHERE (m.now).state = 'paid' AND (m.now).settled > m.old_settled
         ) AS q
     ), acc AS MATERIALIZED (
@@ -431,22 +454,17 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_prefix text := 'order:' || p_order.order_id || ':settle:';
     v_debits bigint[];
     v_amounts bigint[];
 BEGIN
-    -- what the settle journals left on each account but pending and suspense; the key index finds them
+    -- what the settle journals left on each account but pending and suspense
     SELECT array_agg(n.account_id ORDER BY n.account_id), array_agg(n.amount ORDER BY n.account_id)
     INTO v_debits, v_amounts
     FROM (
         SELECT v.account_id, sum(v.amount)::bigint AS amount
-        FROM usdtpay.posting AS h
-        JOIN usdtpay.posting AS p
-            ON p.party_id = h.party_id AND p.posting_id BETWEEN h.posting_id AND h.posting_id + h.lines - 1
-        CROSS JOIN LATERAL (VALUES (p.credit_account, p.amount), (p.debit_account, -p.amount)) AS v (account_id, amount)
-        JOIN usdtpay.account_name AS a ON a.party_id = p.party_id AND a.account_id = v.account_id
-        WHERE h.party_id = p_order.party_id AND h.key COLLATE "C" >= v_prefix AND h.key COLLATE "C" < v_prefix || ':'
-        AND a.name IN ('available', 'fee')
+        FROM usdtpay_internal.order_settled_lines(p_order.party_id, p_order.order_id) AS v
+        JOIN usdtpay.account_name AS a ON a.party_id = p_order.party_id AND a.account_id = v.account_id
+        WHERE a.name IN ('available', 'fee')
         GROUP BY 1 HAVING sum(v.amount) > 0
     ) AS n;
     IF v_debits IS NOT NULL THEN

@@ -74,6 +74,27 @@ SELECT usdtpay.merchant_set(p_overpay_tolerance => 0, p_overpay_policy => 'accep
 SELECT usdtpay.merchant_fee_set('shop', 0);
 SELECT sim.sound();
 
+-- part of it held by the platform, part by the merchant's own wallet: the excess is the order's
+SELECT usdtpay.merchant_set(p_overpay_policy => 'hold', p_party => 'shop');
+SELECT sim.buy('mixed1'), sim.buy('mixed2');
+SELECT usdtpay.merchant_set(p_overpay_policy => 'accept', p_party => 'shop');
+SELECT sim.bal('available') AS available, sim.bal('suspense') AS suspense \gset
+SAVEPOINT mixed;
+SELECT sim.grow(ARRAY[sim.send(sim.addr('mixed1'), 6000000, 'mixed1a'), sim.send(sim.addr('mixed1'), 8000000, 'mixed1b')]) \gset quiet_
+UPDATE usdtpay.deposit SET custodial = false WHERE tx_hash = sha256('mixed1a');
+SELECT sim.settle() \gset quiet_
+SELECT is(sim.order('mixed1') || ' ' || trim_scale(sim.bal('available') - :available) || ' ' || trim_scale(sim.bal('suspense') - :suspense), 'paid 10/14/14 overpaid,multiple 4 4', 'what is beyond due is held, as far as the platform has it');
+SELECT sim.paid(sim.send(sim.addr('mixed1'), 1000000, 'mixed1c')) \gset quiet_
+SELECT is(trim_scale(sim.bal('available') - :available) || ' ' || trim_scale(sim.bal('suspense') - :suspense), '4 5', 'so is what comes after');
+SELECT sim.paid(sim.send(sim.addr('mixed2'), 12000000, 'mixed2a')) \gset quiet_
+SELECT sim.grow(ARRAY[sim.send(sim.addr('mixed2'), 5000000, 'mixed2b')]) \gset quiet_
+UPDATE usdtpay.deposit SET custodial = false WHERE tx_hash = sha256('mixed2b');
+SELECT sim.settle() \gset quiet_
+SELECT is(trim_scale(sim.bal('available') - :available) || ' ' || trim_scale(sim.bal('suspense') - :suspense), '14 7', 'what the platform does not have it does not hold');
+SELECT is(sim.bal('pending'), 0::numeric, 'nothing stays pending');
+SELECT sim.sound();
+ROLLBACK TO mixed;
+
 -- underpaid within the tolerance
 SELECT usdtpay.merchant_set(p_underpay_tolerance => 0.5, p_party => 'shop');
 SELECT sim.buy('short'), sim.buy('short2');

@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "access/detoast.h"
 #include "access/htup_details.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
@@ -182,9 +183,10 @@ order_request_hash(FunctionCallInfo fcinfo)
 static bool
 order_is_plain(FunctionCallInfo fcinfo)
 {
-	Size length = PG_ARGISNULL(ARG_REFERENCE)
-					  ? 0
-					  : VARSIZE_ANY_EXHDR(DatumGetPointer(PG_GETARG_DATUM(ARG_REFERENCE)));
+	Size length = 0;
+
+	if (!PG_ARGISNULL(ARG_REFERENCE)) /* its length when it was compressed or stored apart, too */
+		length = toast_raw_datum_size(PG_GETARG_DATUM(ARG_REFERENCE)) - VARHDRSZ;
 
 	return length > 0 && length <= 200 && PG_ARGISNULL(ARG_EXPIRES_IN) &&
 		   PG_ARGISNULL(ARG_CUSTOMER) && PG_ARGISNULL(ARG_METADATA) &&

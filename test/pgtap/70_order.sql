@@ -78,6 +78,11 @@ ROLLBACK TO s;
 SELECT is(sim.id('gone'), NULL, 'a rollback leaves nothing behind');
 SELECT is_empty($$SELECT FROM usdtpay.address AS a WHERE a.order_id IS NOT NULL AND NOT EXISTS (SELECT FROM usdtpay.payment_order AS o WHERE o.order_id = a.order_id)$$, 'no address either');
 
+-- a value a table compressed is as long as it was
+CREATE TEMP TABLE long AS SELECT repeat('x', 9000) AS r;
+SELECT ok(pg_column_size(r) < 200, 'it is compressed') FROM long;
+SELECT sim.refuses('SELECT usdtpay.order_create(r, 1, p_party => ''shop'') FROM long', 'UP000', 'a reference of 9000 characters is too long');
+
 -- what the merchant's settings say is snapshotted
 SELECT usdtpay.merchant_set('2 hours', 0.5, 0.25, NULL, 'review', 'hold', NULL, '{dev}', p_party => 'shop');
 SELECT usdtpay.merchant_fee_set('shop', 100);

@@ -75,6 +75,15 @@ BEGIN
             PERFORM usdtpay_internal.chain_extend(v_net, v_cur, v_blocks, p_source);
         END IF;
         PERFORM usdtpay_internal.chain_controls(v_controls);
+        IF p_mode <> 'tip' AND v_fresh IS NOT NULL THEN -- whoever is credited below: before any order
+            PERFORM usdtpay_internal.money_lock(ARRAY(
+                SELECT r.party_id FROM usdtpay_internal.deposit_route(v_net, v_fresh) AS r
+                UNION
+                SELECT d.party_id FROM usdtpay.deposit AS d
+                WHERE d.network_id = v_net.network_id AND d.state = 'seen' AND d.block_number >= v_blocks.numbers[1]
+                AND d.block_number <= greatest(v_blocks.numbers[blocks], v_cur.final_number)
+            ));
+        END IF;
         deposits := usdtpay_internal.deposit_store(v_net, v_fresh);
     END IF;
     IF status = 'more' THEN -- one node's word: kept, and to be confirmed by another before it counts

@@ -573,6 +573,30 @@ $$;
 COMMENT ON FUNCTION usdtpay_internal.deposit_receiver(bigint, text) IS
 'The party a decision gives a deposit to: its own, or a merchant when it is the platform''s. Errors: UP101, UP200, UP201.';
 
+CREATE OR REPLACE FUNCTION usdtpay_internal.deposit_adopt(p_deposit usdtpay.deposit) RETURNS usdtpay.deposit
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_net usdtpay.network;
+BEGIN
+    IF p_deposit.state <> 'final' OR p_deposit.asset_id IS NOT NULL OR p_deposit.amount = 0 OR NOT EXISTS (
+        SELECT FROM usdtpay.token AS t WHERE t.token_id = p_deposit.token_id AND t.asset_id = 1
+    ) THEN
+        RETURN p_deposit;
+    END IF;
+    SELECT n.* INTO v_net FROM usdtpay.network AS n WHERE n.network_id = p_deposit.network_id;
+    UPDATE usdtpay.deposit AS d SET asset_id = 1
+    WHERE d.party_id = p_deposit.party_id AND d.deposit_id = p_deposit.deposit_id;
+    PERFORM usdtpay_internal.deposit_credit(v_net, ROW(ARRAY[p_deposit.party_id], ARRAY[p_deposit.deposit_id])::usdtpay_internal.pairs);
+    SELECT d.* INTO p_deposit FROM usdtpay.deposit AS d
+    WHERE d.party_id = p_deposit.party_id AND d.deposit_id = p_deposit.deposit_id;
+    RETURN p_deposit;
+END;
+$$;
+COMMENT ON FUNCTION usdtpay_internal.deposit_adopt(usdtpay.deposit) IS
+'Books a final deposit that came while its token was only watched and now counts as USDT: to suspense, as if it had come today. Returns it as it is then; any other deposit unchanged.';
+
 CREATE OR REPLACE FUNCTION usdtpay.deposit_assign(
     p_key text, p_deposit bigint, p_order bigint, p_reason text, p_party text DEFAULT NULL, p_to text DEFAULT NULL
 ) RETURNS bigint
@@ -605,11 +629,12 @@ BEGIN
             DETAIL = format('Deposit %s of party %s, order %s of party %s.', p_deposit, v_party, p_order, v_to),
             HINT = 'Name the party the deposit belongs to with p_party, and the merchant the platform''s money is for with p_to.';
     END IF;
+    v_deposit := usdtpay_internal.deposit_adopt(v_deposit);
     IF v_deposit.state <> 'final' OR v_deposit.route = 'matched' OR v_deposit.journal_id IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'UP201',
             MESSAGE = 'only final money in suspense can be resolved',
             DETAIL = format('Deposit %s is %s and %s.', p_deposit, v_deposit.state, v_deposit.route),
-            HINT = 'Wait until it is final; deposits of watched-only tokens are never credited.';
+            HINT = 'Wait until it is final; for a deposit of a watched-only token give the token its asset with usdtpay.token_define first.';
     END IF;
     IF p_order IS NOT NULL THEN
         PERFORM usdtpay_internal.order_lock(ROW(ARRAY[v_to], ARRAY[p_order])::usdtpay_internal.pairs);
@@ -651,7 +676,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION usdtpay.deposit_assign(text, bigint, bigint, text, text, text) IS
-'A person''s decision about final money in suspense: pays p_order with it, or with a NULL order credits it to the available balance of the party, or of its customer whose address it reached. p_to names the merchant that gets money of the platform (a wrong amount on a shared address, money on an idle pool address): p_order is that merchant''s, one journal of each party goes through clearing, and the merchant gets a deposit row of its own (assigned_from). p_key is the idempotency key. Returns the resolution_id. Operators only. Errors: UP000, UP101, UP200, UP201, UP202.';
+'A person''s decision about final money in suspense: pays p_order with it, or with a NULL order credits it to the available balance of the party, or of its customer whose address it reached. It may have come while its token was only watched, once the token counts as USDT. p_to names the merchant that gets money of the platform (a wrong amount on a shared address, money on an idle pool address): p_order is that merchant''s, one journal of each party goes through clearing, and the merchant gets a deposit row of its own (assigned_from). p_key is the idempotency key. Returns the resolution_id. Operators only. Errors: UP000, UP101, UP200, UP201, UP202.';
 
 CREATE OR REPLACE FUNCTION usdtpay_internal.resolution_known(
     p_party bigint, p_key text, p_action text, p_deposit bigint, p_order bigint, p_to bigint DEFAULT NULL

@@ -135,6 +135,32 @@ AS $$
 $$;
 COMMENT ON FUNCTION usdtpay_internal.invariant_chain() IS 'I14: canonical blocks that leave a gap or do not link, live deposits in orphaned blocks; NULL when none.';
 
+CREATE OR REPLACE FUNCTION usdtpay_internal.invariant_suspense() RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH aside AS (
+        SELECT d.party_id, sum(d.amount) AS amount FROM usdtpay.deposit AS d
+        WHERE d.route NOT IN ('matched', 'held') AND d.state = 'final' AND d.custodial AND d.asset_id = 1 GROUP BY 1
+    ), book AS ( -- what deposits brought and decisions about them took; held excess and reversals refer to their order
+        SELECT n.party_id, sum(v.amount) AS amount
+        FROM usdtpay.account_name AS n
+        JOIN usdtpay.posting AS p ON p.party_id = n.party_id AND n.account_id IN (p.debit_account, p.credit_account)
+        CROSS JOIN LATERAL (SELECT CASE n.account_id WHEN p.credit_account THEN p.amount ELSE -p.amount END AS amount) AS v
+        WHERE n.name = 'suspense' AND n.asset_id = 1 AND p.phase = 'p' AND p.reference LIKE 'deposit:%'
+        AND (p.key LIKE 'deposit:%' OR p.key LIKE 'resolution:%')
+        GROUP BY 1
+    )
+    SELECT string_agg(b.what, '; ') FROM (
+        SELECT format('party %s: deposits %s, book %s', coalesce(aside.party_id, book.party_id), aside.amount, book.amount) AS what
+        FROM aside FULL JOIN book ON book.party_id = aside.party_id
+        WHERE coalesce(aside.amount, 0) <> coalesce(book.amount, 0)
+        LIMIT 5
+    ) AS b
+$$;
+COMMENT ON FUNCTION usdtpay_internal.invariant_suspense() IS
+'I17: suspense accounts that, but for held excess, reversals and what operators posted themselves, differ from the deposits that wait for a decision; NULL when none.';
+
 CREATE OR REPLACE FUNCTION usdtpay_internal.invariant_final() RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -195,6 +221,7 @@ BEGIN
         WHERE n.name = 'clearing' GROUP BY 1 HAVING sum(a.credits::numeric - a.debits) <> 0
     ) AS q;
     RETURN QUERY SELECT 'I16', 'what lies below final is final', usdtpay_internal.invariant_final();
+    RETURN QUERY SELECT 'I17', 'suspense is the deposits that wait for a decision', usdtpay_internal.invariant_suspense();
 END;
 $$;
 COMMENT ON FUNCTION usdtpay_internal.invariant_list() IS 'Every invariant with its breaks (at most five each), NULL when it holds.';

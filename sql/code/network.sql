@@ -279,7 +279,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION usdtpay.token_define(text, text, integer, text, text) IS
-'Watches a token contract of a network. With the asset USDT its deposits are credited (no other is taken), without one they are recorded only; an asset may be given later, never taken away. Repeating it returns the same id. Errors: UP000, UP001, UP200, UP202.';
+'Watches a token contract of a network. With the asset USDT its deposits are credited (no other is taken), without one they are recorded only; an asset may be given later, never taken away; deposit_assign decides about what came before. Repeating it returns the same id. Errors: UP000, UP001, UP200, UP202.';
 
 CREATE OR REPLACE FUNCTION usdtpay.token_unpin(p_network text, p_contract text) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER

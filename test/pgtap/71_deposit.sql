@@ -92,6 +92,22 @@ SELECT is(sim.dep('wpol') || ', ' || sim.order('wpol'), 'final wrong_token 10, p
 SELECT is((SELECT journal_id FROM usdtpay.deposit WHERE tx_hash = sha256('wpol')), NULL, 'nor is it booked');
 SELECT sim.sound();
 
+-- money of a watched-only token that is accepted later
+SELECT usdtpay.token_define('dev', '0x00000000000000000000000000000000000000cc', 6, 'USDT0') AS usdt0 \gset
+SELECT usdtpay.deposit_address('dora', 'dev', 'shop') AS dora \gset
+SELECT sim.buy('adopted');
+SELECT sim.paid(sim.send(sim.addr('adopted'), 10000000, 'early1', '0x00000000000000000000000000000000000000cc'),
+    sim.send(:'dora', 3000000, 'early2', '0x00000000000000000000000000000000000000cc')) \gset quiet_
+SELECT sim.refuses($$SELECT usdtpay.deposit_assign('ea', sim.dep_id('early1'), sim.id('adopted'), 'accepted', 'shop')$$, 'UP201', 'while a token is only watched nothing of it can be given');
+SELECT usdtpay.token_define('dev', '0x00000000000000000000000000000000000000cc', 6, 'USDT0', 'USDT');
+SELECT sim.sound('accepting the token books nothing by itself');
+SELECT ok(usdtpay.deposit_assign('ea', sim.dep_id('early1'), sim.id('adopted'), 'accepted', 'shop') > 0, 'once it counts as USDT a person may decide');
+SELECT is(sim.dep('early1') || ', ' || sim.order('adopted'), 'final matched 10, paid 10/10/10 manual', 'it pays');
+SELECT sim.bal('available', 'shop', 'dora') AS dora_had \gset
+SELECT ok(usdtpay.deposit_assign('eb', sim.dep_id('early2'), NULL, 'accepted', 'shop') > 0, 'or is credited');
+SELECT is(sim.bal('available', 'shop', 'dora') - :dora_had, 3::numeric, 'to its customer');
+SELECT sim.sound();
+
 -- 18 decimals
 SELECT sim.buy('eth18', 1.000001, p_networks => '{bsc}');
 SELECT sim.grow(ARRAY[sim.send(sim.addr('eth18'), 1000001999999999999, '18a'), sim.send(sim.addr('eth18'), 999999999999, '18b'), sim.send(sim.addr('eth18'), 12345678901234567999999999999, '18c')], p_network => 'bsc') \gset quiet_
@@ -135,7 +151,7 @@ SELECT is(sim.bal('available', 'shop', 'alice') || ' ' || sim.bal('available', '
 SELECT is(sim.events('deposit', sim.dep_id('alice1')), 'deposit.seen deposit.final', 'and told when final');
 SELECT isnt((SELECT journal_id FROM usdtpay.deposit WHERE tx_hash = sha256('alice1')), (SELECT journal_id FROM usdtpay.deposit WHERE tx_hash = sha256('alice2')), 'each by its own journal');
 SELECT is((SELECT count(*)::integer FROM usdtpay.deposit AS d JOIN usdtpay.posting AS p ON p.party_id = d.party_id AND p.key = 'deposit:' || d.deposit_id AND p.posting_id / 256 = d.journal_id AND p.amount = d.amount
-    WHERE d.customer_ref IS NOT NULL), 4, 'which the deposit names');
+    WHERE d.customer_ref IS NOT NULL), 5, 'which the deposit names');
 SELECT sim.grow(ARRAY[sim.send(:'alice', 7000000, 'alice3')], p_network => 'bsc') || sim.settle('bsc') AS status \gset quiet_
 SELECT is(sim.dep('alice3'), 'final dust 0', 'the address is watched on every network (7e6 is nothing where a token has 18 decimals)');
 SELECT sim.grow(ARRAY[sim.send(:'alice', 1000000, 'alice4')]) \gset quiet_

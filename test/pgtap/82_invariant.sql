@@ -4,7 +4,7 @@ SELECT no_plan();
 \ir lib/chain.sql
 \ir lib/order.sql
 SELECT usdtpay.roles_setup();
-SELECT results_eq('SELECT code FROM usdtpay.invariants', ARRAY['I1', 'I2', 'I4', 'I6', 'I7', 'I10', 'I11', 'I12', 'I13', 'I14', 'I15', 'I16'], 'these invariants are watched');
+SELECT results_eq('SELECT code FROM usdtpay.invariants', ARRAY['I1', 'I2', 'I4', 'I6', 'I7', 'I10', 'I11', 'I12', 'I13', 'I14', 'I15', 'I16', 'I17'], 'these invariants are watched');
 SELECT sim.sound('an empty database is in order');
 SELECT sim.setup();
 SELECT usdtpay.merchant_fee_set('shop', 100);
@@ -49,6 +49,8 @@ SELECT pg_temp.damage(sql, code, name) FROM (VALUES
     ('UPDATE usdtpay.payment_order SET state = ''paid'' WHERE reference = ''o2''', 'I12', 'an order paid without the money'),
     ('UPDATE usdtpay.payment_order SET state = ''pending'' WHERE reference = ''o1''', 'I12', 'an order with the money that is not paid'),
     ('UPDATE usdtpay.payment_order SET settled = 0 WHERE reference = ''o1''', 'I13', 'a settlement that is not on the order'),
+    ('UPDATE usdtpay.deposit SET route = ''matched'', order_id = NULL WHERE deposit_id = sim.dep_id(''dust'')', 'I17', 'money in suspense nobody has to decide about'),
+    ('UPDATE usdtpay.deposit SET route = ''late'' WHERE deposit_id = sim.dep_id(''p2'')', 'I17', 'a deposit put aside that is not in suspense'),
     ('UPDATE usdtpay.chain_block SET canonical = false WHERE number = 1001', 'I14', 'a live deposit in an orphaned block'),
     ('SELECT usdtpay.ledger_post(1, ''lone'', ARRAY[usdtpay.account_open(1, ''USDT'', ''clearing'')], ARRAY[usdtpay.account_open(1, ''USDT'', ''fee'')], ARRAY[1]::bigint[])', 'I15', 'a debt nobody has a claim to')
 ) AS v (sql, code, name);

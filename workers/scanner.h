@@ -38,6 +38,7 @@ typedef struct ScannerBlock
 	int64 number;
 	uint8 hash[32];
 	uint8 parent[32];
+	int64 time; /* milliseconds since 1970 */
 } ScannerBlock;
 
 /* What a fetch brings for chain_ingest: two texts in the making, each with room for a varlena
@@ -134,8 +135,9 @@ struct Scanner
 	int poll_ms;
 	bool final_tag;
 	int final_depth;
-	int64 start_block; /* -1: the head */
-	int64 checkpoint;  /* -1: none */
+	int64 start_block; /* -1: the head when it was enabled */
+	TimestampTz enabled_at;
+	int64 checkpoint; /* -1: none */
 	uint8 checkpoint_hash[32];
 	ScannerToken *tokens;
 	int token_count;
@@ -146,7 +148,8 @@ struct Scanner
 	bool enabled;
 	bool halted;
 	bool rescans;
-	int64 tip; /* -1: nothing ingested yet */
+	int64 tip;   /* -1: nothing ingested yet */
+	int64 first; /* where the first scan begins; -1: not known yet */
 	uint8 tip_hash[32];
 	int64 final;
 	uint8 final_hash[32];
@@ -201,6 +204,9 @@ extern bool scanner_db_rescan(Scanner *s, int64 *id, int64 *from, int64 *to);
 extern void scanner_db_rescanned(Scanner *s, int64 id, int64 next, int found);
 extern int scanner_db_prune(Scanner *s);
 extern void scanner_db_report(Scanner *s);
+
+/* scanner_start.c */
+extern int64 scanner_first(Scanner *s);
 
 /* scanner_check.c */
 extern bool scanner_check(Scanner *s, UsdtpayProvider *p, UsdtpayRpc *identity);

@@ -187,10 +187,14 @@ chain_pause(int *retries)
 
 /* Gives the next blocks of the tip.  Returns: false when there is nothing to do. */
 static bool
-chain_tip_range(const Scanner *s, int64 *from, int64 *to)
+chain_tip_range(Scanner *s, int64 *from, int64 *to)
 {
-	*from = s->tip >= 0 ? s->tip + 1 : s->start_block >= 0 ? s->start_block : s->served;
-	if (s->served <= 0 || *from > s->served || s->tip_at > usdtpay_worker_clock())
+	if (s->served <= 0 || s->tip_at > usdtpay_worker_clock())
+		return false;
+	if (s->tip < 0 && s->first < 0)
+		s->first = scanner_first(s);
+	*from = s->tip >= 0 ? s->tip + 1 : s->first;
+	if (*from < 0 || *from > s->served)
 		return false;
 	*to = Min(s->served, *from + chain_span_size(s, usdtpay_scan_span) - 1);
 	/* What is final already may be had more cheaply. */

@@ -12,6 +12,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 
 #include "errors.h"
 #include "scanner.h"
@@ -27,7 +28,7 @@ config_network(Scanner *s)
 
 	if (scanner_db_query(s,
 						 "SELECT code, family, chain_id, block_ms, poll_ms, final_tag, "
-						 "final_depth, start_block, checkpoint_number, checkpoint_hash "
+						 "final_depth, start_block, checkpoint_number, checkpoint_hash, enabled_at "
 						 "FROM usdtpay_internal.scanner_network($1)",
 						 true) == 0)
 		ereport(ERROR, (errcode(ERRCODE_UP_NOT_FOUND), errmsg("the network is gone"),
@@ -45,6 +46,8 @@ config_network(Scanner *s)
 	s->checkpoint = usdtpay_sql_int64(0, 9, -1);
 	if (s->checkpoint >= 0 && !usdtpay_sql_bytes(0, 10, s->checkpoint_hash, 32))
 		s->checkpoint = -1;
+	s->enabled_at = usdtpay_sql_int64(0, 11, GetCurrentTimestamp());
+	s->first = s->start_block;
 }
 
 /* Reads the tokens. */

@@ -418,6 +418,7 @@ evm_block(Scanner *s, UsdtpayProvider *p, int64 number, const uint8 *hash, Scann
 			out->number = number;
 			memcpy(out->hash, header.hash, 32);
 			memcpy(out->parent, header.parent, 32);
+			out->time = (int64) header.timestamp * 1000;
 		}
 		else
 		{

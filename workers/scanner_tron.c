@@ -478,6 +478,7 @@ tron_block(Scanner *s, UsdtpayProvider *p, int64 number, const uint8 *hash, Scan
 			out->number = number;
 			memcpy(out->hash, block.id, 32);
 			memcpy(out->parent, block.parent, 32);
+			out->time = (int64) Min(block.time_ms, PG_INT64_MAX);
 		}
 		else
 			verdict = tron_verdict(p, USDTPAY_RPC_INVALID);

@@ -449,12 +449,14 @@ BEGIN
             MESSAGE = 'the network has been scanned already', DETAIL = format('Network is "%s".', left(p_code, 100)),
             HINT = 'Look at older blocks with usdtpay.rescan(code, from, to).';
     END IF;
-    UPDATE usdtpay.network AS n SET enabled = true, start_block = coalesce(p_start_block, n.start_block) WHERE n.network_id = v_id;
+    UPDATE usdtpay.network AS n
+    SET enabled = true, enabled_at = coalesce(n.enabled_at, now()), start_block = coalesce(p_start_block, n.start_block)
+    WHERE n.network_id = v_id;
     RETURN v_id;
 END;
 $$;
 COMMENT ON FUNCTION usdtpay.network_enable(text, text [], jsonb, bigint) IS
-'Turns a network on, copying it from network_registry when it is not defined yet, and adds nodes with the given headers (API keys). Scanning begins at p_start_block, by default at the current head. May be repeated. Errors: UP000, UP200, UP201, UP203.';
+'Turns a network on, copying it from network_registry when it is not defined yet, and adds nodes with the given headers (API keys). Scanning begins at p_start_block, by default at the block that was the head at the time of the first call, whenever the scanner comes to it. May be repeated. Errors: UP000, UP200, UP201, UP203.';
 
 CREATE OR REPLACE FUNCTION usdtpay.network_disable(p_code text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER

@@ -14,6 +14,7 @@ CREATE TABLE usdtpay.network (
     final_depth integer NOT NULL DEFAULT 0,
     header_check text NOT NULL DEFAULT 'none',
     start_block bigint,
+    enabled_at timestamptz,
     checkpoint_number bigint,
     checkpoint_hash bytea,
     defined_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
@@ -39,7 +40,8 @@ COMMENT ON COLUMN usdtpay.network.poll_ms IS 'How often the head is asked for';
 COMMENT ON COLUMN usdtpay.network.final_tag IS 'Whether the node''s finalized tag (TRON: solidified) must cover a block before it credits';
 COMMENT ON COLUMN usdtpay.network.final_depth IS 'Blocks that must stand on top before it credits, whatever the tag says';
 COMMENT ON COLUMN usdtpay.network.header_check IS 'keccak: every header hash is recomputed; none: the chain''s headers have fields of their own';
-COMMENT ON COLUMN usdtpay.network.start_block IS 'First block to scan; NULL means the head at the time of enabling';
+COMMENT ON COLUMN usdtpay.network.start_block IS 'First block to scan; NULL means the head when it was first enabled';
+COMMENT ON COLUMN usdtpay.network.enabled_at IS 'When it was first enabled: from then on addresses were given out';
 COMMENT ON COLUMN usdtpay.network.checkpoint_number IS 'A block every provider must agree on at start';
 COMMENT ON COLUMN usdtpay.network.checkpoint_hash IS 'Its hash';
 COMMENT ON COLUMN usdtpay.network.defined_at IS 'When it was defined';

@@ -193,7 +193,7 @@ chain_tip_range(Scanner *s, int64 *from, int64 *to)
 		return false;
 	if (s->tip < 0 && s->first < 0)
 		s->first = scanner_first(s);
-	*from = s->tip >= 0 ? s->tip + 1 : s->first;
+	*from = s->tip >= 0 ? s->tip + 1 : s->first == 0 ? 1 : s->first; /* genesis has no logs */
 	if (*from < 0 || *from > s->served)
 		return false;
 	*to = Min(s->served, *from + chain_span_size(s, usdtpay_scan_span) - 1);

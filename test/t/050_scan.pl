@@ -10,7 +10,7 @@ use Time::HiRes qw(time sleep);
 use UsdtPay::Test;
 use UsdtPay::Scan;
 
-my $anvil = UsdtPay::Anvil->start('--chain-id', 31337);
+my $anvil = UsdtPay::Anvil->start('--chain-id', 31337, '--timestamp', int(time) - 600); # old blocks
 my $token = $anvil->token;
 my $fake  = $anvil->fake;
 $anvil->mine(3);

@@ -17,13 +17,13 @@ const ALPHABET = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz';
 /** Returns the SHA-256 of bytes as lower-case hex. */
 export function sha256Hex(bytes)
 {
-	return crypto.hash('sha256', bytes, 'hex');
+	return crypto.createHash('sha256').update(bytes).digest('hex');
 }
 
 /** Returns the SHA-256 of bytes as a Buffer. */
 export function sha256(bytes)
 {
-	return Buffer.from(crypto.hash('sha256', bytes, 'hex'), 'hex');
+	return crypto.createHash('sha256').update(bytes).digest();
 }
 
 /** Returns the Keccak-256 of bytes (or of a UTF-8 string) as a Buffer. */

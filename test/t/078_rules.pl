@@ -78,17 +78,6 @@ $open->query_safe('COMMIT');
 $open->quit;
 is(sql($db, "SELECT count(*) FROM usdtpay.order_find('unseen', 'shop')"), '1', 'committed: seen');
 
-# ---- a scanner that comes late
-my $dead = UsdtPay::Proxy->start($anvil->url);
-$dead->freeze;
-scan_network($db, $token, [ $dead->url ], code => 'late');
-my $early = scan_address($db, 'early', 'late');
-$anvil->pay($token, $early, '4');
-$anvil->mine(5);
-$dead->thaw;
-poll_ok($db, "SELECT count(*) = 1 FROM usdtpay.deposit JOIN usdtpay.network USING (network_id)
-	WHERE customer_ref = 'early' AND code = 'late'", 'what was paid before the first scan is found by it');
-
 # ---- below final
 my $final = sql($db, 'SELECT final_number FROM usdtpay.chain_cursor');
 my $booked = sql($db, 'SELECT sum(amount) FROM usdtpay.posting');
@@ -100,4 +89,15 @@ is(sql($db, "SELECT count(*) FROM usdtpay.deposit WHERE state <> 'final'"), '0',
 like(sql($db, 'SELECT status, detail FROM usdtpay.health()'), qr{fail\|halted}, 'health raises an alarm');
 is(sql($db, "SELECT coalesce(string_agg(i::text, chr(10)), '') FROM usdtpay.invariants AS i WHERE NOT holds"),
 	'', 'invariants hold');
+
+# ---- a scanner that comes late
+my $dead = UsdtPay::Proxy->start($anvil->url);
+$dead->freeze;
+scan_network($db, $token, [ $dead->url ], code => 'late');
+my $early = scan_address($db, 'early', 'late');
+$anvil->pay($token, $early, '4');
+$anvil->mine(5);
+$dead->thaw;
+poll_ok($db, "SELECT count(*) = 1 FROM usdtpay.deposit JOIN usdtpay.network USING (network_id)
+	WHERE customer_ref = 'early' AND code = 'late'", 'what was paid before the first scan is found by it');
 done_testing();

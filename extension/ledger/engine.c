@@ -61,8 +61,8 @@ engine_settle(LedgerBatch *batch)
 		elog(ERROR, "account changed under lock");
 }
 
-/* Tells whether the batch is worth a guess: it is long, no hold must be seen under lock, and it does
- * not look like a batch that was posted before. */
+/* Tells whether the batch is worth a guess: it is long, no hold must be seen under lock, and it
+ * does not look like a batch that was posted before. */
 static bool
 engine_may_guess(LedgerBatch *batch)
 {
@@ -76,8 +76,8 @@ engine_may_guess(LedgerBatch *batch)
 	return !ledger_journal_taken(batch, &batch->journals[0]);
 }
 
-/* Posts every journal as if all keys were new and nobody else used the accounts.  Returns false when
- * one was refused or an account changed meanwhile; then something may be written. */
+/* Posts every journal as if all keys were new and nobody else used the accounts.  Returns false
+ * when one was refused or an account changed meanwhile; then something may be written. */
 static bool
 engine_post_guessed(LedgerBatch *batch)
 {
@@ -94,8 +94,8 @@ engine_post_guessed(LedgerBatch *batch)
 	return true;
 }
 
-/* Forgets what the rolled back guess left in memory: locks and updates of accounts, and what indexes
- * keep between inserts, whose pins are gone. */
+/* Forgets what the rolled back guess left in memory: locks and updates of accounts, and what
+ * indexes keep between inserts, whose pins are gone. */
 static void
 engine_forget(LedgerBatch *batch)
 {
@@ -120,9 +120,9 @@ engine_guess_failed(ErrorData *error)
 	FreeErrorData(error);
 }
 
-/* Tries the short way: no key is looked up, the index tells when one is taken; no account is locked,
- * the update tells when one changed.  It runs in a subtransaction, so that a wrong guess leaves
- * nothing.  Returns whether the batch is posted. */
+/* Tries the short way: no key is looked up, the index tells when one is taken; no account is
+ * locked, the update tells when one changed.  It runs in a subtransaction, so that a wrong guess
+ * leaves nothing.  Returns whether the batch is posted. */
 static bool
 engine_guess(LedgerBatch *batch)
 {

@@ -91,7 +91,7 @@ BEGIN
     GRANT SELECT ON ALL TABLES IN SCHEMA usdtpay TO
     usdtpay_merchant, usdtpay_acceptor, usdtpay_operator, usdtpay_approver, usdtpay_compliance, usdtpay_analyst, usdtpay_gateway;
     -- operators' views, and settings of the system as a whole
-    REVOKE SELECT ON usdtpay.invariants, usdtpay.metrics, usdtpay.party_login, usdtpay.endpoint_status
+    REVOKE SELECT ON usdtpay.invariants, usdtpay.metrics, usdtpay.party_login, usdtpay.endpoint_status, usdtpay.ledger_block
     FROM usdtpay_merchant, usdtpay_acceptor, usdtpay_gateway;
     GRANT EXECUTE ON FUNCTION usdtpay_internal.invariant_list(), usdtpay_internal.metric_list() TO usdtpay_operator, usdtpay_analyst;
     GRANT EXECUTE ON FUNCTION usdtpay_internal.job_list() TO usdtpay_operator; -- jobs_schedule runs as its caller

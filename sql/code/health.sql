@@ -321,11 +321,11 @@ AS $$
     SELECT
         'append_only', CASE WHEN count(*) FILTER (WHERE NOT g.guarded) = 0 THEN 'ok' ELSE 'fail' END,
         coalesce('not guarded: ' || string_agg(g.rel::text, ', ') FILTER (WHERE NOT g.guarded), 'guards are on'),
-        'ALTER TABLE … ENABLE TRIGGER …_append_only, find out who switched it off, then usdtpay.ledger_verify().'
+        'ALTER TABLE … ENABLE ALWAYS TRIGGER …_append_only, find out who switched it off, then usdtpay.ledger_verify().'
     FROM (
         SELECT l.rel, EXISTS (
             SELECT FROM pg_trigger AS t
-            WHERE t.tgrelid = l.rel AND t.tgfoid = 'usdtpay_internal.append_only()'::regprocedure AND t.tgenabled IN ('O', 'A')
+            WHERE t.tgrelid = l.rel AND t.tgfoid = 'usdtpay_internal.append_only()'::regprocedure AND t.tgenabled = 'A'
         ) AS guarded
         FROM unnest(usdtpay_internal.append_only_list()) AS l (rel)
     ) AS g

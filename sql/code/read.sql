@@ -176,37 +176,49 @@ $$;
 COMMENT ON FUNCTION usdtpay.balance(text) IS
 'Balances of the acting party in units of the asset, credits minus debits: what is owed to it is positive, what the chain holds (custody:…, self:…) negative. held is what open holds reserve. Errors: UP1xx.';
 
+CREATE OR REPLACE FUNCTION usdtpay_internal.posted_before(p_at timestamptz) RETURNS bigint
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    -- what is sealed was committed before, and posted_at is when its transaction began
+    SELECT coalesce((
+        SELECT b.last_id * 256 + 255 FROM usdtpay.ledger_block AS b WHERE b.sealed_at < p_at ORDER BY b.block_no DESC LIMIT 1
+    ), 0)
+$$;
+COMMENT ON FUNCTION usdtpay_internal.posted_before(timestamptz) IS
+'A posting_id up to which everything was posted before a time, as far as the seals tell; 0 when they tell nothing.';
+
 CREATE OR REPLACE FUNCTION usdtpay.statement(
     p_from timestamptz, p_to timestamptz, p_account text DEFAULT 'available', p_customer_ref text DEFAULT '',
-    p_party text DEFAULT NULL, p_limit integer DEFAULT 10000
+    p_party text DEFAULT NULL, p_limit integer DEFAULT 10000, p_asset text DEFAULT 'USDT'
 )
 RETURNS TABLE (posted_at timestamptz, journal_id bigint, kind usdtpay.journal_kind, reference text, amount numeric, balance numeric)
-LANGUAGE plpgsql STABLE
+LANGUAGE plpgsql STABLE SECURITY DEFINER -- reads the seals, which are not a merchant's to see
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     v_party bigint := usdtpay_internal.party_acting(p_party);
-    -- a slow transaction posts with an older time; there is no hour before the first one
-    v_since timestamptz := CASE WHEN p_from > '0001-01-01' THEN p_from - interval '1 hour' ELSE '-infinity' END;
+    v_before bigint;
 BEGIN
     IF p_from IS NULL OR p_to IS NULL OR p_from > p_to OR p_limit IS NULL OR p_limit NOT BETWEEN 1 AND 1000000 THEN
         RAISE EXCEPTION USING ERRCODE = 'UP000',
             MESSAGE = 'a statement needs a period and a limit', DETAIL = format('From %s to %s, limit %s.', p_from, p_to, p_limit),
             HINT = 'p_from is included, p_to is not; the limit is 1 to 1000000.';
     END IF;
+    v_before := usdtpay_internal.posted_before(p_from);
     RETURN QUERY
     WITH RECURSIVE walk AS (
         SELECT a.account_id, s.scale, a.last_posting AS at, NULL::usdtpay.posting AS p
         FROM usdtpay.account AS a
         JOIN usdtpay.account_name AS n ON n.party_id = a.party_id AND n.account_id = a.account_id
         JOIN usdtpay.asset AS s ON s.asset_id = a.asset_id
-        WHERE a.party_id = v_party AND n.name = p_account AND n.customer_ref = p_customer_ref
+        WHERE a.party_id = v_party AND n.name = p_account AND n.customer_ref = p_customer_ref AND s.code = p_asset
         UNION ALL
         SELECT
             w.account_id, w.scale, CASE WHEN q.debit_account = w.account_id THEN q.debit_prev ELSE q.credit_prev END, q
         FROM walk AS w
         JOIN usdtpay.posting AS q ON q.party_id = v_party AND q.posting_id = w.at
-        WHERE w.at <> 0 AND q.posted_at >= v_since
+        WHERE w.at > v_before -- not by time: a slow transaction posts late with an early time
     )
     SELECT
         (w.p).posted_at, (w.p).posting_id / 256, (w.p).kind, (w.p).reference,
@@ -218,5 +230,5 @@ BEGIN
     LIMIT p_limit;
 END;
 $$;
-COMMENT ON FUNCTION usdtpay.statement(timestamptz, timestamptz, text, text, text, integer) IS
-'What moved on an account of the acting party from p_from (included) to p_to (not), oldest first, with the balance after each line; amounts in units of the asset. Walks the account''s own chain of postings. Errors: UP000, UP1xx.';
+COMMENT ON FUNCTION usdtpay.statement(timestamptz, timestamptz, text, text, text, integer, text) IS
+'What moved on an account of the acting party and one asset from p_from (included) to p_to (not), oldest first, with the balance after each line; amounts in units of the asset. A line''s time is when its transaction began. Walks the account''s own chain of postings back to what was sealed before p_from. Errors: UP000, UP1xx.';

@@ -74,6 +74,25 @@ SELECT is((SELECT balance FROM usdtpay.statement('-infinity', 'infinity', p_limi
 SELECT usdtpay.deposit_address('alice', 'dev', 'shop') AS alice \gset
 SELECT sim.paid(sim.send(:'alice', 4000000, 'alice')) \gset quiet_
 SELECT results_eq($$SELECT amount, balance FROM usdtpay.statement('-infinity', 'infinity', 'available', 'alice', 'shop')$$, 'VALUES (4.000000, 4.000000), (-0.040000, 3.960000)', 'a customer has a statement of their own');
+-- a transaction that took long: its line has an early time and a late place, and hides nothing before it
+SELECT usdtpay.account_open(p.party_id, 'USDT', 'fiat:x') AS fiat, usdtpay.account_open(p.party_id, 'USDT', 'payout') AS payout,
+    usdtpay.account_open(p.party_id, 'TRX', 'fiat:x') AS trx1, usdtpay.account_open(p.party_id, 'TRX', 'payout') AS trx2, p.party_id AS shop_id
+FROM usdtpay.party AS p WHERE code = 'shop' \gset
+SELECT usdtpay.ledger_post(:shop_id, 'slow' || n, ARRAY[:fiat], ARRAY[:payout], ARRAY[n]::bigint[]) FROM generate_series(1, 3) AS n;
+SELECT usdtpay.ledger_post(:shop_id, 'trx', ARRAY[:trx1], ARRAY[:trx2], ARRAY[1]::bigint[]);
+ALTER TABLE usdtpay.posting DISABLE TRIGGER posting_append_only;
+UPDATE usdtpay.posting SET posted_at = now() - interval '3 hours' WHERE key = 'slow3';
+ALTER TABLE usdtpay.posting ENABLE ALWAYS TRIGGER posting_append_only;
+SELECT is((SELECT array_agg(amount * 1000000) FROM usdtpay.statement(now() - interval '1 minute', 'infinity', 'payout', p_party => 'shop')), ARRAY[1, 2]::numeric[], 'all of the period is there');
+SELECT is((SELECT array_agg(amount * 1000000) FROM usdtpay.statement(now() - interval '1 day', now(), 'payout', p_party => 'shop')), ARRAY[3]::numeric[], 'by when the transaction began');
+SELECT is((SELECT count(*)::integer FROM usdtpay.statement('-infinity', 'infinity', 'payout', p_party => 'shop', p_asset => 'TRX')), 1, 'another asset has a statement of its own');
+-- a seal bounds the walk: what it covers was posted before it
+INSERT INTO usdtpay.ledger_block (block_no, first_id, last_id, journals, postings, root, prev_hash, hash, sealed_at)
+SELECT 1, 1, p.posting_id / 256, 1, 1, sha256('r'), sha256('p'), sha256('h'), now() + interval '1 hour' FROM usdtpay.posting AS p WHERE p.key = 'slow2';
+SELECT is((SELECT array_agg(amount * 1000000) FROM usdtpay.statement(now() - interval '1 day', 'infinity', 'payout', p_party => 'shop')), ARRAY[1, 2, 3]::numeric[], 'a seal that is younger than the period hides nothing');
+SELECT is((SELECT usdtpay_internal.posted_before(now() + interval '2 hours') / 256), (SELECT posting_id / 256 FROM usdtpay.posting WHERE key = 'slow2'), 'an older one ends the walk');
+SELECT is(usdtpay_internal.posted_before(now() + interval '1 hour'), 0::bigint, 'not earlier');
+
 -- a long history is read to the end
 SELECT usdtpay.ledger_post_batch(array_agg(p.party_id), array_agg('n' || n), array_agg(a.c), array_agg(a.s), array_agg(n), array_agg('adjust'::usdtpay.journal_kind), array_agg('t'::text), true)
 FROM usdtpay.party AS p, LATERAL (SELECT usdtpay.account_open(p.party_id, 'USDT', 'custody:dev') AS c, usdtpay.account_open(p.party_id, 'USDT', 'suspense') AS s) AS a, generate_series(1, 500) AS n WHERE code = 'other';

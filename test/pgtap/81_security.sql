@@ -67,7 +67,7 @@ SELECT is_empty($$SELECT relation FROM sim.seen WHERE role = 't_a' AND relation 
     'usdtpay.payment_order', 'usdtpay.deposit', 'usdtpay.resolution', 'usdtpay.account', 'usdtpay.account_name', 'usdtpay.posting', 'usdtpay.hold', 'usdtpay.event', 'usdtpay.webhook',
     'usdtpay.order_status', 'usdtpay.payment_option', 'usdtpay.deposit_status']::regclass[]) AND coalesce(rows, 0) = 0$$, 'but its own of each');
 SELECT set_eq($$SELECT relation::text FROM sim.seen WHERE role = 't_a' AND sqlstate = '42501'$$,
-    $$SELECT unnest(ARRAY['usdtpay.invariants', 'usdtpay.party_login', 'usdtpay.endpoint_status']) UNION SELECT relation::text FROM sim.seen WHERE role = 't_a' AND sqlstate = '42501'
+    $$SELECT unnest(ARRAY['usdtpay.invariants', 'usdtpay.party_login', 'usdtpay.endpoint_status', 'usdtpay.ledger_block']) UNION SELECT relation::text FROM sim.seen WHERE role = 't_a' AND sqlstate = '42501'
       AND relation::text IN ('usdtpay.metrics', 'usdtpay.network_status', 'usdtpay.health')$$, 'the operator''s own are closed to merchants');
 SELECT is_empty($$SELECT relation, sqlstate FROM sim.seen WHERE role = 't_a' AND sqlstate NOT IN ('42501')$$, 'nothing else goes wrong');
 SELECT is_empty($$SELECT s.relation, s.rows FROM sim.seen AS s JOIN pg_attribute AS t ON t.attrelid = s.relation AND t.attname = 'party_id' WHERE s.role = 't_none' AND s.rows > 0$$, 'a role bound to no party sees no tenant''s row');

@@ -33,16 +33,18 @@
 #endif
 
 /* What table_tuple_update reports about indexes became a three-way enum in 16, and
- * ExecInsertIndexTuples grew a flag. */
+ * ExecInsertIndexTuples grew a flag: a HOT update leaves all but the summarizing indexes alone. */
 #if PG_VERSION_NUM >= 160000
 typedef TU_UpdateIndexes UpUpdateIndexes;
-#define UP_NEEDS_INDEXES(update) ((update) != TU_None)
-#define up_insert_index_tuples(rri, slot, estate)                                                  \
-	ExecInsertIndexTuples((rri), (slot), (estate), false, false, NULL, NIL, false)
+#define UP_NEEDS_INDEXES(update)    ((update) != TU_None)
+#define UP_ONLY_SUMMARIZING(update) ((update) == TU_Summarizing)
+#define up_insert_index_tuples(rri, slot, estate, summarizing)                                     \
+	ExecInsertIndexTuples((rri), (slot), (estate), false, false, NULL, NIL, (summarizing))
 #else
 typedef bool UpUpdateIndexes;
-#define UP_NEEDS_INDEXES(update) (update)
-#define up_insert_index_tuples(rri, slot, estate)                                                  \
+#define UP_NEEDS_INDEXES(update)    (update)
+#define UP_ONLY_SUMMARIZING(update) false
+#define up_insert_index_tuples(rri, slot, estate, summarizing)                                     \
 	ExecInsertIndexTuples((rri), (slot), (estate), false, false, NULL, NIL)
 #endif
 

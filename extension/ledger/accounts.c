@@ -314,7 +314,8 @@ account_update(LedgerBatch *batch, LedgerAccount *account, TupleTableSlot *slot)
 	account->owned = true;
 	/* A page without room: the new version needs index entries of its own. */
 	if (UP_NEEDS_INDEXES(indexes))
-		up_insert_index_tuples(batch->account.result, slot, batch->estate);
+		up_insert_index_tuples(batch->account.result, slot, batch->estate,
+							   UP_ONLY_SUMMARIZING(indexes));
 	return true;
 }
 

@@ -334,7 +334,7 @@ hold_open(LedgerBatch *batch, const LedgerLine *line, int64 posting)
 	slot->tts_isnull[2] = TIMESTAMP_IS_NOEND(line->expires);
 	ExecStoreVirtualTuple(slot);
 	table_tuple_insert(batch->hold.rel, slot, GetCurrentCommandId(true), 0, NULL);
-	up_insert_index_tuples(batch->hold.result, slot, batch->estate);
+	up_insert_index_tuples(batch->hold.result, slot, batch->estate, false);
 	ExecDropSingleTupleTableSlot(slot);
 }
 

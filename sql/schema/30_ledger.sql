@@ -113,6 +113,7 @@ CREATE INDEX posting_id_brin ON usdtpay.posting USING brin (posting_id) WITH (pa
 SELECT pg_catalog.pg_extension_config_dump('usdtpay.posting', '');
 CREATE TRIGGER posting_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON usdtpay.posting
 FOR EACH STATEMENT EXECUTE FUNCTION usdtpay_internal.append_only();
+ALTER TABLE usdtpay.posting ENABLE ALWAYS TRIGGER posting_append_only; -- whatever session_replication_role says
 
 CREATE TABLE usdtpay.hold (
     party_id bigint NOT NULL,
@@ -155,6 +156,7 @@ COMMENT ON COLUMN usdtpay.ledger_block.sealed_at IS 'When it was sealed';
 SELECT pg_catalog.pg_extension_config_dump('usdtpay.ledger_block', '');
 CREATE TRIGGER ledger_block_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON usdtpay.ledger_block
 FOR EACH STATEMENT EXECUTE FUNCTION usdtpay_internal.append_only();
+ALTER TABLE usdtpay.ledger_block ENABLE ALWAYS TRIGGER ledger_block_append_only; -- whatever session_replication_role says
 
 ALTER TABLE usdtpay.account ENABLE ROW LEVEL SECURITY;
 CREATE POLICY account_tenant ON usdtpay.account FOR SELECT
@@ -173,7 +175,7 @@ CREATE FUNCTION usdtpay_internal.drop_guard() RETURNS event_trigger
 LANGUAGE c
 AS 'MODULE_PATHNAME', 'usdtpay_drop_guard';
 COMMENT ON FUNCTION usdtpay_internal.drop_guard() IS
-'Event trigger that refuses DROP EXTENSION (UP304) while the ledger has postings, unless usdtpay.allow_drop is on';
+'Event trigger that refuses DROP EXTENSION, and DROP OWNED of its owner (UP304), while the ledger has postings, unless usdtpay.allow_drop is on';
 CREATE EVENT TRIGGER usdtpay_drop_guard ON ddl_command_start
-WHEN TAG IN ('DROP EXTENSION') EXECUTE FUNCTION usdtpay_internal.drop_guard();
-COMMENT ON EVENT TRIGGER usdtpay_drop_guard IS 'Keeps DROP EXTENSION from destroying money records';
+WHEN TAG IN ('DROP EXTENSION', 'DROP OWNED') EXECUTE FUNCTION usdtpay_internal.drop_guard();
+COMMENT ON EVENT TRIGGER usdtpay_drop_guard IS 'Keeps DROP EXTENSION and DROP OWNED from destroying money records';

@@ -30,6 +30,7 @@ COMMENT ON SEQUENCE usdtpay_internal.event_seq IS
 SELECT pg_catalog.pg_extension_config_dump('usdtpay_internal.event_seq', '');
 CREATE TRIGGER event_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON usdtpay.event
 FOR EACH STATEMENT EXECUTE FUNCTION usdtpay_internal.append_only();
+ALTER TABLE usdtpay.event ENABLE ALWAYS TRIGGER event_append_only; -- whatever session_replication_role says
 ALTER TABLE usdtpay.event ENABLE ROW LEVEL SECURITY;
 CREATE POLICY event_tenant ON usdtpay.event FOR SELECT
 USING (party_id BETWEEN usdtpay_internal.visible_from() AND usdtpay_internal.visible_to());

@@ -258,6 +258,7 @@ SELECT pg_catalog.pg_extension_config_dump('usdtpay.resolution', '');
 SELECT pg_catalog.pg_extension_config_dump(pg_catalog.pg_get_serial_sequence('usdtpay.resolution', 'resolution_id')::regclass, '');
 CREATE TRIGGER resolution_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON usdtpay.resolution
 FOR EACH STATEMENT EXECUTE FUNCTION usdtpay_internal.append_only();
+ALTER TABLE usdtpay.resolution ENABLE ALWAYS TRIGGER resolution_append_only; -- whatever session_replication_role says
 ALTER TABLE usdtpay.resolution ENABLE ROW LEVEL SECURITY;
 CREATE POLICY resolution_tenant ON usdtpay.resolution FOR SELECT
 USING (party_id BETWEEN usdtpay_internal.visible_from() AND usdtpay_internal.visible_to());

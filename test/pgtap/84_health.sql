@@ -1,6 +1,6 @@
 -- health() and metrics: every check, in order and out of order.
 BEGIN;
-SELECT plan(54);
+SELECT plan(55);
 
 \ir lib/chain.sql
 
@@ -88,6 +88,8 @@ SELECT is(pg_temp.health('seal'), 'warn', 'ten minutes without a seal are worth 
 UPDATE usdtpay.posting SET posted_at = now() - interval '2 hours';
 SELECT is(pg_temp.health('seal'), 'fail', 'two hours are a failure');
 ALTER TABLE usdtpay.posting ENABLE TRIGGER posting_append_only;
+SELECT is(pg_temp.health('append_only'), 'fail', 'a guard that session_replication_role can pass is none');
+ALTER TABLE usdtpay.posting ENABLE ALWAYS TRIGGER posting_append_only;
 SELECT is(pg_temp.health('append_only'), 'ok', 'and on again');
 SELECT is(pg_temp.health('foreign_code'), 'ok', 'no code of others');
 CREATE FUNCTION pg_temp.spy() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';

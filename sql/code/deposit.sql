@@ -31,6 +31,7 @@ BEGIN
             SELECT FROM usdtpay.deposit AS x
             WHERE x.tx_hash = r.tx_hash AND x.network_id = p_net.network_id AND x.token_id = r.token_id
             AND x.ordinal = r.ordinal AND x.party_id <> r.party_id AND x.state <> 'orphaned' AND x.assigned_from IS NULL
+            OFFSET 0 -- row by row: as a join it could be planned the wrong way round when statistics know no such row
         )
         ORDER BY r.number, r.log_index
         ON CONFLICT ON CONSTRAINT deposit_transfer_key DO UPDATE SET

@@ -9,7 +9,7 @@ CREATE OR REPLACE FUNCTION usdtpay.ledger_post(
 LANGUAGE c
 AS 'MODULE_PATHNAME', 'usdtpay_ledger_post';
 COMMENT ON FUNCTION usdtpay.ledger_post(bigint, text, bigint[], bigint[], bigint[], usdtpay.journal_kind, text) IS
-'Posts one journal of 1 to 256 lines inside the caller''s transaction: line n moves p_amount[n] minor units from account p_debit[n] to p_credit[n]. Status created, or exists when the key was used with the same body; the same key with another body is UP202. Keys that start with deposit:, order:, resolution: or expire: are the platform''s own (UP000). Refusals: UP300 limit, UP301 closed, UP200 unknown account.';
+'Posts one journal of 1 to 256 lines inside the caller''s transaction: line n moves p_amount[n] minor units from account p_debit[n] to p_credit[n]. Status created, or exists when the key was used with the same body; the same key with other lines or another kind is UP202 (the reference is not compared). Keys that start with deposit:, order:, resolution: or expire: are the platform''s own (UP000). Refusals: UP300 limit, UP301 closed, UP200 unknown account.';
 
 CREATE OR REPLACE FUNCTION usdtpay.ledger_post_batch(
     p_party bigint[], p_key text[], p_debit bigint[], p_credit bigint[], p_amount bigint[],
@@ -46,7 +46,7 @@ CREATE OR REPLACE FUNCTION usdtpay.ledger_hold(
 LANGUAGE c
 AS 'MODULE_PATHNAME', 'usdtpay_ledger_hold';
 COMMENT ON FUNCTION usdtpay.ledger_hold(bigint, text, bigint, bigint, bigint, timestamptz, usdtpay.journal_kind, text) IS
-'Reserves minor units for a later capture: balances stay, limits count the hold. Pass hold_id to ledger_capture or ledger_release; past p_expires_at ledger_holds_expire frees it.';
+'Reserves minor units for a later capture: balances stay, limits count the hold. Pass hold_id to ledger_capture or ledger_release; past p_expires_at ledger_holds_expire frees it. Repeating a call gives the first hold as it is: p_expires_at and p_reference are not compared, for a retry words or computes them anew.';
 
 CREATE OR REPLACE FUNCTION usdtpay.ledger_capture(
     p_party bigint, p_key text, p_hold bigint, p_amount bigint DEFAULT NULL, OUT journal_id bigint, OUT status text

@@ -1,6 +1,6 @@
 -- The ledger: accounts, posting, batches, holds, limits, reading, and every refusal.
 BEGIN;
-SELECT plan(106);
+SELECT plan(108);
 
 CREATE FUNCTION pg_temp.complaint(p_sql text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -168,6 +168,8 @@ SELECT results_eq('SELECT kind::text, reference FROM labelled JOIN usdtpay.journ
 SELECT (credits - debits) || '::bigint' AS free FROM usdtpay.account WHERE account_id = :avail \gset
 SELECT hold_id || '::bigint' AS hold FROM usdtpay.ledger_hold(900001, 'h1', :avail, :clearing, 400) \gset
 SELECT is((SELECT hold_id FROM usdtpay.ledger_hold(900001, 'h1', :avail, :clearing, 400)), :hold, 'a hold is idempotent');
+SELECT is((SELECT hold_id || ' ' || status FROM usdtpay.ledger_hold(900001, 'h1', :avail, :clearing, 400, now() + interval '1 day', p_reference => 'again')), (:hold) || ' exists', 'whatever time and reference a retry gives');
+SELECT is((SELECT expires_at FROM usdtpay.hold WHERE hold_id = :hold), NULL, 'the first ones stand');
 SELECT is((SELECT debits_held FROM usdtpay.account WHERE account_id = :avail), 400::bigint, 'a hold is counted');
 SELECT matches(pg_temp.complaint(format('EXECUTE post(%L, ARRAY[%s], ARRAY[%s], ARRAY[%s])', 'x', :avail, :fee, :free - 399)), '^UP300', 'what is held cannot be spent');
 SELECT matches(pg_temp.complaint(format($$SELECT usdtpay.ledger_hold(900001, 'x', %s, %s, %s)$$, :avail, :fee, :free - 399)), '^UP300', 'nor held twice');

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL
  *
- * fn_guard.c: keeps DROP EXTENSION and DROP OWNED from destroying money records.  The tables belong to the
- * extension, so dropping it drops them; an event trigger refuses while there are postings.
+ * fn_guard.c: keeps DROP EXTENSION and DROP OWNED from destroying money records.  The tables belong
+ * to the extension, so dropping it drops them; an event trigger refuses while there are postings.
  * Reads usdtpay.posting.
  */
 #include "postgres.h"

@@ -74,8 +74,8 @@ posting_fetch(LedgerBatch *batch, int64 party, int64 posting, TupleTableSlot *sl
 							 Int64GetDatum(posting), slot);
 }
 
-/* Tells whether a stored posting is the one the line asks for.  What it is for (reference) and when a
- * hold ends are not compared: a retry words or computes them anew, and means the same money. */
+/* Tells whether a stored posting is the one the line asks for.  What it is for (reference) and when
+ * a hold ends are not compared: a retry words or computes them anew, and means the same money. */
 static bool
 posting_matches(TupleTableSlot *slot, const LedgerLine *line)
 {

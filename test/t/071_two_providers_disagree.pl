@@ -137,7 +137,7 @@ lie($node[0], { kind => 'alter-amount', add => 7 });
 $node[1]->freeze;
 my $before = credited();
 pay(4_000_000);
-sleep 6;
+sleep 36;    # a node counts as silent after 30 seconds
 is(credited(), $before, 'a liar that is alone is not believed before patience ends');
 $node[1]->thaw;
 sleep 2;

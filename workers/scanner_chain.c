@@ -408,7 +408,29 @@ chain_blame(Scanner *s, const ChainDissent *d, uint64 mask)
 			usdtpay_provider_failed(&s->providers[i], USDTPAY_RPC_INVALID, d->what[i], -1);
 }
 
-/* Takes note that blocks are final now.  Returns: whether there are more to look at at once. */
+/* Tells whether a second look could come from two sides: two nodes may be asked now, or there is
+ * but one. */
+static bool
+chain_has_company(const Scanner *s)
+{
+	TimestampTz now = usdtpay_worker_clock();
+	int there = 0;
+	int usable = 0;
+	int i;
+
+	for (i = 0; i < s->provider_count; i++)
+	{
+		const UsdtpayProvider *p = &s->providers[i];
+
+		there += p->state != USDTPAY_PROVIDER_REFUSED;
+		usable += p->state == USDTPAY_PROVIDER_OK && !usdtpay_provider_cooling(p, now);
+	}
+	return there < 2 || usable > 1;
+}
+
+/* Takes note that blocks are final now.  Patience that is over stays so until another node is
+ * back: else each of many short ranges would wait for a node that is down.  Returns: whether there
+ * are more to look at at once. */
 static bool
 chain_finalized(Scanner *s)
 {
@@ -416,7 +438,8 @@ chain_finalized(Scanner *s)
 	int64 to;
 
 	s->disputes = 0;
-	s->waiting_since = 0;
+	if (chain_has_company(s))
+		s->waiting_since = 0;
 	s->final_span = Min(SCANNER_FINAL_SPAN, 2 * s->final_span);
 	if (chain_final_range(s, &from, &to))
 		return true;

@@ -8,7 +8,8 @@ import { DURATION, MERCHANTS, SHORT_TTL } from './plan.mjs'
 import { Refused, Session, quote } from './psql.mjs'
 import { ALPHA, roundSetup } from './setup.mjs'
 
-const CALM_MS = Number(process.env.CHAOS_CALM_MS ?? 45_000)
+// Longer than a node rests that refused the key: a minute.
+const CALM_MS = Number(process.env.CHAOS_CALM_MS ?? 75_000)
 const DATABASE = 'chaos'
 const sleep = ms => new Promise(resolve => setTimeout(resolve, ms))
 

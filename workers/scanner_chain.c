@@ -428,20 +428,22 @@ chain_has_company(const Scanner *s)
 	return there < 2 || usable > 1;
 }
 
-/* Takes note that blocks are final now.  Patience that is over stays so until another node is
- * back: else each of many short ranges would wait for a node that is down.  Returns: whether there
- * are more to look at at once. */
+/* Takes note that blocks are final now.  Patience that is over stays so until all is caught up or
+ * another node is back: else each of many short ranges would wait for a node that is down.
+ * Returns: whether there are more to look at at once. */
 static bool
 chain_finalized(Scanner *s)
 {
 	int64 from;
 	int64 to;
+	bool more;
 
 	s->disputes = 0;
-	if (chain_has_company(s))
-		s->waiting_since = 0;
 	s->final_span = Min(SCANNER_FINAL_SPAN, 2 * s->final_span);
-	if (chain_final_range(s, &from, &to))
+	more = chain_final_range(s, &from, &to);
+	if (!more || chain_has_company(s))
+		s->waiting_since = 0;
+	if (more)
 		return true;
 	s->final_at = scanner_after(Min(CHAIN_FINAL_GAP_MS, s->poll_ms));
 	return false;

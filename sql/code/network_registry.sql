@@ -2,7 +2,7 @@
 -- with it, never the other way round.
 
 CREATE OR REPLACE VIEW usdtpay.network_registry AS
-SELECT *
+SELECT r.*
 FROM (
     VALUES
     (

@@ -291,25 +291,10 @@ AS $$
 DECLARE
     v_party bigint := usdtpay_internal.party_acting(p_party);
 BEGIN
-    -- preferred is what payment_uri calls standard; the amount is what is still open
     RETURN QUERY
-    SELECT
-        o.network, f.form, f.uri,
-        f.form = CASE o.family WHEN 'evm' THEN 'standard' ELSE m.tron_uri END
-    FROM (
-        SELECT DISTINCT ON (n.code)
-            n.code AS network, n.family, n.chain_id, t.contract, t.decimals, greatest(po.due - po.seen, 0) AS open,
-            CASE n.family WHEN 'evm' THEN po.evm_address ELSE po.tron_address END AS raw
-        FROM usdtpay.payment_order AS po
-        JOIN usdtpay.network AS n ON n.network_id = ANY (po.networks)
-        JOIN usdtpay.token AS t ON t.network_id = n.network_id AND t.asset_id = po.asset_id
-        WHERE po.party_id = v_party AND po.order_id = p_order
-        ORDER BY n.code, t.token_id
-    ) AS o
-    JOIN usdtpay.merchant AS m ON m.party_id = v_party
-    CROSS JOIN LATERAL usdtpay_internal.payment_form_list(o.family, o.chain_id, o.contract, o.decimals, o.raw, o.open) AS f
-    WHERE o.raw IS NOT NULL
-    ORDER BY o.network, 4 DESC, f.form;
+    SELECT f.network, f.form, f.uri, f.preferred
+    FROM usdtpay_internal.payment_form_list(v_party, p_order) AS f
+    ORDER BY f.network, f.preferred DESC, f.form;
     IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'UP200',
             MESSAGE = 'no such order, or nobody can pay it yet', DETAIL = format('Order is %s.', coalesce(p_order::text, 'NULL')),
@@ -320,30 +305,40 @@ $$;
 COMMENT ON FUNCTION usdtpay.payment_forms(bigint, text) IS
 'Every way to show an order to a payer''s wallet, for a checkout page with a switch: on EVM networks the forms standard (ERC-681, which carries the amount) and address (bare); on TRON address (bare, which every wallet reads), tron (tron:<address>) and tron_amount (with amount and token). preferred marks one form per network: ERC-681, or what merchant_set(p_tron_uri) chose. The amount is what is still open. Errors: UP1xx, UP200.';
 
-CREATE OR REPLACE FUNCTION usdtpay_internal.payment_form_list(
-    p_family text, p_chain_id bigint, p_contract bytea, p_decimals integer, p_raw bytea, p_open bigint
-) RETURNS TABLE (form text, uri text)
-LANGUAGE sql IMMUTABLE
+CREATE OR REPLACE FUNCTION usdtpay_internal.payment_form_list(p_party bigint, p_order bigint)
+RETURNS TABLE (network text, family text, form text, uri text, preferred boolean)
+LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT f.form, f.uri
-    FROM (SELECT usdtpay.address_text(p_family, p_raw) AS address, usdtpay.address_text(p_family, p_contract) AS contract) AS a
+    SELECT o.network, o.family, f.form, f.uri, f.form = CASE o.family WHEN 'evm' THEN 'standard' ELSE m.tron_uri END
+    FROM (
+        SELECT DISTINCT ON (n.code)
+            n.code AS network, n.family, n.chain_id, t.decimals, greatest(po.due - po.seen, 0) AS open,
+            usdtpay.address_text(n.family, CASE n.family WHEN 'evm' THEN po.evm_address ELSE po.tron_address END) AS address,
+            usdtpay.address_text(n.family, t.contract) AS contract
+        FROM usdtpay.payment_order AS po
+        JOIN usdtpay.network AS n ON n.network_id = ANY (po.networks)
+        JOIN usdtpay.token AS t ON t.network_id = n.network_id AND t.asset_id = po.asset_id
+        WHERE po.party_id = p_party AND po.order_id = p_order
+        ORDER BY n.code, t.token_id
+    ) AS o
+    JOIN usdtpay.merchant AS m ON m.party_id = p_party
     CROSS JOIN LATERAL (
         VALUES
-            (NULL, 'address', a.address),
+            (NULL, 'address', o.address),
             ('evm', 'standard', format(
                 'ethereum:%s@%s/transfer?address=%s&uint256=%s',
-                a.contract, p_chain_id, a.address, ceil(p_open * 10::numeric ^ (p_decimals - 6))
+                o.contract, o.chain_id, o.address, ceil(o.open * 10::numeric ^ (o.decimals - 6))
             )),
-            ('tron', 'tron', format('tron:%s', a.address)),
+            ('tron', 'tron', format('tron:%s', o.address)),
             ('tron', 'tron_amount', format(
-                'tron:%s?amount=%s&token=%s', a.address, trim_scale(usdtpay_internal.units6(p_open)), a.contract
+                'tron:%s?amount=%s&token=%s', o.address, trim_scale(usdtpay_internal.units6(o.open)), o.contract
             ))
     ) AS f (family, form, uri)
-    WHERE f.family IS NULL OR f.family = p_family
+    WHERE o.address IS NOT NULL AND (f.family IS NULL OR f.family = o.family)
 $$;
-COMMENT ON FUNCTION usdtpay_internal.payment_form_list(text, bigint, bytea, integer, bytea, bigint) IS
-'The forms in which a payment to an address can be asked for: name and text. p_open is in minor units of the asset, p_decimals are the token''s.';
+COMMENT ON FUNCTION usdtpay_internal.payment_form_list(bigint, bigint) IS
+'The forms in which an order''s payment can be asked for, on each of its networks: name, text, and whether it is what payment_uri calls standard. The amount is what is still open. No row when nobody can pay it yet.';
 
 CREATE OR REPLACE FUNCTION usdtpay.payment_uri(
     p_order bigint, p_network text, p_form text DEFAULT 'standard', p_party text DEFAULT NULL
@@ -353,30 +348,20 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     v_party bigint := usdtpay_internal.party_acting(p_party);
-    v_o record;
+    v_family text;
     v_uri text;
 BEGIN
-    SELECT
-        n.family, n.chain_id, t.contract, t.decimals, m.tron_uri, greatest(o.due - o.seen, 0) AS open,
-        CASE n.family WHEN 'evm' THEN o.evm_address ELSE o.tron_address END AS raw
-    INTO v_o
-    FROM usdtpay.payment_order AS o
-    JOIN usdtpay.merchant AS m ON m.party_id = o.party_id
-    JOIN usdtpay.network AS n ON n.network_id = ANY (o.networks) AND n.code = p_network
-    JOIN usdtpay.token AS t ON t.network_id = n.network_id AND t.asset_id = o.asset_id
-    WHERE o.party_id = v_party AND o.order_id = p_order
-    ORDER BY t.token_id LIMIT 1;
-    IF v_o.raw IS NULL THEN
+    SELECT min(f.family), min(f.uri) FILTER (WHERE CASE p_form WHEN 'standard' THEN f.preferred ELSE f.form = p_form END)
+    INTO v_family, v_uri
+    FROM usdtpay_internal.payment_form_list(v_party, p_order) AS f WHERE f.network = p_network;
+    IF v_family IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'UP200',
             MESSAGE = 'no such order on that network', DETAIL = format('Order is %s, network "%s".', p_order, left(p_network, 100)),
             HINT = 'See usdtpay.payment_option for the networks of an order.';
     END IF;
-    SELECT f.uri INTO v_uri
-    FROM usdtpay_internal.payment_form_list(v_o.family, v_o.chain_id, v_o.contract, v_o.decimals, v_o.raw, v_o.open) AS f
-    WHERE f.form = CASE WHEN p_form = 'standard' AND v_o.family = 'tron' THEN v_o.tron_uri ELSE p_form END;
     IF v_uri IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'UP000',
-            MESSAGE = 'no such form of a payment URI', DETAIL = format('Form is "%s", family %s.', left(p_form, 100), v_o.family),
+            MESSAGE = 'no such form of a payment URI', DETAIL = format('Form is "%s", family %s.', left(p_form, 100), v_family),
             HINT = 'Forms are standard and address; on TRON also tron and tron_amount.';
     END IF;
     RETURN v_uri;

@@ -108,24 +108,6 @@ $$;
 COMMENT ON FUNCTION usdtpay.chain_ingest(text, text, text, text, bigint [], integer) IS
 'Takes raw node answers. p_headers: JSON array of block objects (EVM: eth_getBlockByNumber results; TRON: blocks of getblockbylimitnext); p_logs: JSON array of log objects of the watched contracts (TRON: one array of transaction infos per block; in modes tip and peek also an object whose member logs is an eth_getLogs answer, held against the blocks'' transactions and their root). Everything is validated and a fault rejects the whole answer (UP400, UP401; UP404 when a bloom filter says logs are missing in blocks not listed in p_cleared). Mode tip: the blocks continue the tip cursor and create seen deposits; status ok, known (nothing new) or reorg (they do not link, nothing changed). Mode final: a second look at final+1..n, headers whole or only block n; status ok (credited, final cursor moved), disagree (it lacks or contradicts what we hold; nothing changed) or more (it has what we did not: recorded, not credited; repeat with another node). Mode proof: a look at final+1..n that ends a dispute; p_logs holds an array with each block''s eth_getBlockReceipts answer, which must hash to the header''s receiptsRoot; status ok, amended (what we held differed and has been put right), both credited, or disagree (other blocks than ours); the caller vouches that two nodes tell these hashes, receipts roots and transactions alike. Mode rescan: a look at blocks already passed; missing deposits are recorded and credited, so the caller vouches for the answer; mode peek tells what that would add and changes nothing: known, or news and a digest to compare with another node''s. p_source is the endpoint that answered. Errors: UP000, UP200, UP4xx.';
 
-CREATE OR REPLACE FUNCTION usdtpay_internal.network_get(p_network text) RETURNS usdtpay.network
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    v_net usdtpay.network;
-BEGIN
-    SELECT n.* INTO v_net FROM usdtpay.network AS n WHERE n.code = p_network;
-    IF v_net.network_id IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'UP200',
-            MESSAGE = 'no such network', DETAIL = format('Network is "%s".', left(p_network, 100)),
-            HINT = 'Enable it with usdtpay.network_enable.';
-    END IF;
-    RETURN v_net;
-END;
-$$;
-COMMENT ON FUNCTION usdtpay_internal.network_get(text) IS 'A network by its code. Error: UP200.';
-
 CREATE OR REPLACE FUNCTION usdtpay_internal.chain_lock(p_net usdtpay.network) RETURNS usdtpay.chain_cursor
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp

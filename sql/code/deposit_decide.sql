@@ -94,15 +94,12 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     v_action text := CASE WHEN p_order IS NULL THEN 'credit' ELSE 'assign' END;
-    v_party bigint;
-    v_to bigint;
+    v_party bigint := usdtpay_internal.operator_acting(p_party);
+    v_to bigint := usdtpay_internal.deposit_receiver(v_party, p_to);
     v_deposit usdtpay.deposit;
     v_state usdtpay.order_state;
     v_id bigint;
 BEGIN
-    PERFORM usdtpay_internal.require_operator();
-    v_party := usdtpay_internal.party_acting(p_party);
-    v_to := usdtpay_internal.deposit_receiver(v_party, p_to);
     v_id := usdtpay_internal.resolution_known(v_party, p_key, v_action, p_deposit, p_order, nullif(v_to, v_party));
     IF v_id IS NOT NULL THEN
         RETURN v_id;

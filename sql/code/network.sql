@@ -1,20 +1,28 @@
 -- Networks: what the operator defines, turns on and off, lets go on and has looked at again.
 
-CREATE OR REPLACE FUNCTION usdtpay_internal.network_id(p_code text) RETURNS integer
+CREATE OR REPLACE FUNCTION usdtpay_internal.network_get(p_code text) RETURNS usdtpay.network
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_id integer;
+    v_net usdtpay.network;
 BEGIN
-    SELECT n.network_id INTO v_id FROM usdtpay.network AS n WHERE n.code = p_code;
-    IF v_id IS NULL THEN
+    SELECT n.* INTO v_net FROM usdtpay.network AS n WHERE n.code = p_code;
+    IF v_net.network_id IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'UP200',
-            MESSAGE = 'no such network', DETAIL = format('Network is %s.', coalesce(quote_ident(left(p_code, 100)), 'NULL')),
+            MESSAGE = 'no such network', DETAIL = format('Network is %L.', left(p_code, 100)),
             HINT = 'Enable one of usdtpay.network_registry with usdtpay.network_enable, or define your own with usdtpay.network_define.';
     END IF;
-    RETURN v_id;
+    RETURN v_net;
 END;
+$$;
+COMMENT ON FUNCTION usdtpay_internal.network_get(text) IS 'A network that is defined. Error: UP200.';
+
+CREATE OR REPLACE FUNCTION usdtpay_internal.network_id(p_code text) RETURNS integer
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT (usdtpay_internal.network_get(p_code)).network_id
 $$;
 COMMENT ON FUNCTION usdtpay_internal.network_id(text) IS 'Id of a network that is defined. Error: UP200.';
 
@@ -34,12 +42,12 @@ DECLARE
 BEGIN
     IF p_code IS NULL OR p_code !~ '^[a-z0-9][a-z0-9_.-]{0,31}$' THEN
         RAISE EXCEPTION USING ERRCODE = 'UP000',
-            MESSAGE = 'malformed network code', DETAIL = format('Code is %s.', coalesce(quote_literal(left(p_code, 100)), 'NULL')),
+            MESSAGE = 'malformed network code', DETAIL = format('Code is %L.', left(p_code, 100)),
             HINT = 'Use 1 to 32 of a-z, 0-9, underscore, dot, dash, beginning with a letter or digit.';
     END IF;
     IF p_family IS NULL OR p_family NOT IN ('evm', 'tron') THEN
         RAISE EXCEPTION USING ERRCODE = 'UP000',
-            MESSAGE = 'no such family', DETAIL = format('Family is %s.', coalesce(quote_literal(left(p_family, 100)), 'NULL')),
+            MESSAGE = 'no such family', DETAIL = format('Family is %L.', left(p_family, 100)),
             HINT = 'Families are evm and tron.';
     END IF;
     v_new.code := p_code;
@@ -99,7 +107,7 @@ BEGIN
         WHEN p_net.final_depth IS NULL OR p_net.final_depth NOT BETWEEN 0 AND 100000
             THEN format('Final depth is %s, allowed is 0 to 100000.', coalesce(p_net.final_depth::text, 'NULL'))
         WHEN p_net.header_check IS NULL OR p_net.header_check NOT IN ('keccak', 'none')
-            THEN format('Header check is %s, allowed are keccak and none.', coalesce(quote_literal(left(p_net.header_check, 100)), 'NULL'))
+            THEN format('Header check is %L, allowed are keccak and none.', left(p_net.header_check, 100))
         WHEN (p_net.checkpoint_number IS NULL) <> (p_net.checkpoint_hash IS NULL)
             OR octet_length(p_net.checkpoint_hash) <> 32 OR p_net.checkpoint_number < 0
             THEN 'A checkpoint is a block number and its 32-byte hash.'

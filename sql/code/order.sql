@@ -488,8 +488,7 @@ DECLARE
     v_state text;
     v_id bigint;
 BEGIN
-    PERFORM usdtpay_internal.require_operator();
-    PERFORM usdtpay_internal.money_lock(ARRAY[usdtpay_internal.party_acting(p_party)]);
+    PERFORM usdtpay_internal.money_lock(ARRAY[usdtpay_internal.operator_acting(p_party)]);
     v_order := usdtpay_internal.order_take(p_order, p_party);
     IF usdtpay_internal.resolution_known(v_order.party_id, p_key, 'reverse', NULL, p_order) IS NOT NULL THEN
         RETURN v_order.state;

@@ -50,6 +50,18 @@ END;
 $$;
 COMMENT ON FUNCTION usdtpay_internal.require_operator() IS 'Refuses with UP101 unless the outer role is a member of usdtpay_operator.';
 
+CREATE OR REPLACE FUNCTION usdtpay_internal.operator_acting(p_party text) RETURNS bigint
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM usdtpay_internal.require_operator();
+    RETURN usdtpay_internal.party_acting(p_party);
+END;
+$$;
+COMMENT ON FUNCTION usdtpay_internal.operator_acting(text) IS
+'The party an operator''s call acts for. Errors: UP101 to anybody else, UP100, UP200.';
+
 CREATE OR REPLACE FUNCTION usdtpay_internal.party_must_be_open(p_party bigint) RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -67,6 +79,20 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION usdtpay_internal.party_must_be_open(bigint) IS 'Refuses new business of a closed party with UP201.';
+
+CREATE OR REPLACE FUNCTION usdtpay_internal.party_must_be_merchant(p_party bigint) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM usdtpay.merchant AS m WHERE m.party_id = p_party) THEN
+        RAISE EXCEPTION USING ERRCODE = 'UP200',
+            MESSAGE = 'the party is no merchant', DETAIL = format('Party is %s.', p_party),
+            HINT = 'Create one with usdtpay.merchant_create.';
+    END IF;
+END;
+$$;
+COMMENT ON FUNCTION usdtpay_internal.party_must_be_merchant(bigint) IS 'Refuses with UP200 what only a merchant has.';
 
 CREATE OR REPLACE FUNCTION usdtpay_internal.minor(p_amount numeric, p_scale integer, p_what text) RETURNS bigint
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
@@ -182,11 +208,9 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_party bigint;
+    v_party bigint := usdtpay_internal.operator_acting(p_party);
     v_closed_at timestamptz;
 BEGIN
-    PERFORM usdtpay_internal.require_operator();
-    v_party := usdtpay_internal.party_acting(p_party);
     IF v_party = 1 THEN
         RAISE EXCEPTION USING ERRCODE = 'UP201',
             MESSAGE = 'the platform cannot be closed', DETAIL = 'Its wallets and its accounts serve every party.',
@@ -205,10 +229,8 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_party bigint;
+    v_party bigint := usdtpay_internal.operator_acting(p_party);
 BEGIN
-    PERFORM usdtpay_internal.require_operator();
-    v_party := usdtpay_internal.party_acting(p_party);
     UPDATE usdtpay.party AS p SET closed_at = NULL WHERE p.party_id = v_party AND p.closed_at IS NOT NULL;
     RETURN FOUND;
 END;
@@ -221,11 +243,9 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_party bigint;
+    v_party bigint := usdtpay_internal.operator_acting(p_party);
     v_bound bigint;
 BEGIN
-    PERFORM usdtpay_internal.require_operator();
-    v_party := usdtpay_internal.party_acting(p_party);
     PERFORM usdtpay_internal.party_must_be_open(v_party);
     IF NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.rolname = p_role) THEN
         RAISE EXCEPTION USING ERRCODE = 'UP200',
@@ -306,6 +326,7 @@ BEGIN
     IF p_on_paid <> '' THEN
         PERFORM usdtpay_internal.hook_check(v_party, p_on_paid);
     END IF;
+    PERFORM usdtpay_internal.party_must_be_merchant(v_party);
     UPDATE usdtpay.merchant AS m SET
         order_ttl = coalesce(p_order_ttl, m.order_ttl),
         underpay_tolerance = CASE WHEN p_underpay_tolerance IS NULL THEN m.underpay_tolerance
@@ -324,11 +345,6 @@ BEGIN
         settings_at = now()
     WHERE m.party_id = v_party
     RETURNING m.* INTO v_row;
-    IF v_row.party_id IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'UP200',
-            MESSAGE = 'the party is no merchant', DETAIL = format('Party is %s.', v_party),
-            HINT = 'Create one with usdtpay.merchant_create.';
-    END IF;
     RETURN v_row;
 END;
 $$;
@@ -339,20 +355,16 @@ CREATE OR REPLACE FUNCTION usdtpay.merchant_fee_set(p_party text, p_fee_bps inte
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    v_party bigint := usdtpay_internal.operator_acting(p_party);
 BEGIN
-    PERFORM usdtpay_internal.require_operator();
     IF p_fee_bps IS NULL OR p_fee_bps NOT BETWEEN 0 AND 10000 THEN
         RAISE EXCEPTION USING ERRCODE = 'UP000',
             MESSAGE = 'a fee is 0 to 10000 basis points', DETAIL = format('Value is %s.', p_fee_bps),
             HINT = '100 basis points are one percent.';
     END IF;
-    UPDATE usdtpay.merchant AS m SET fee_bps = p_fee_bps, settings_at = now()
-    WHERE m.party_id = usdtpay_internal.party_acting(p_party);
-    IF NOT FOUND THEN
-        RAISE EXCEPTION USING ERRCODE = 'UP200',
-            MESSAGE = 'the party is no merchant', DETAIL = format('Party code is "%s".', left(p_party, 100)),
-            HINT = 'Create one with usdtpay.merchant_create.';
-    END IF;
+    PERFORM usdtpay_internal.party_must_be_merchant(v_party);
+    UPDATE usdtpay.merchant AS m SET fee_bps = p_fee_bps, settings_at = now() WHERE m.party_id = v_party;
 END;
 $$;
 COMMENT ON FUNCTION usdtpay.merchant_fee_set(text, integer) IS

@@ -45,7 +45,7 @@ BEGIN
     PERFORM usdtpay_internal.token_check(v_family, p_contract, p_decimals, p_asset);
     IF coalesce(p_symbol, '') !~ '^[[:graph:]]{1,32}$' THEN
         RAISE EXCEPTION USING ERRCODE = 'UP000',
-            MESSAGE = 'malformed symbol', DETAIL = format('Symbol is %s.', coalesce(quote_literal(left(p_symbol, 100)), 'NULL')),
+            MESSAGE = 'malformed symbol', DETAIL = format('Symbol is %L.', left(p_symbol, 100)),
             HINT = 'Use 1 to 32 visible characters.';
     END IF;
     v_contract := usdtpay.address_bytes(v_family, p_contract);

@@ -50,6 +50,14 @@ typedef struct UsdtpayRpcBatch
 	int slice;
 } UsdtpayRpcBatch;
 
+/* Tells whether a question goes to a path, TRON's way, instead of being JSON-RPC. */
+static inline bool
+usdtpay_rpc_is_plain(const UsdtpayRpcCall *call)
+{
+	return call->method[0] == '/';
+}
+
+/* rpc.c */
 extern UsdtpayRpc *usdtpay_rpc_create(MemoryContext parent, UsdtpayProvider *provider,
 									  int capacity);
 extern UsdtpayRpcCall *usdtpay_rpc_add(UsdtpayRpc *rpc, const char *method, const char *params, ...)
@@ -57,10 +65,15 @@ extern UsdtpayRpcCall *usdtpay_rpc_add(UsdtpayRpc *rpc, const char *method, cons
 extern void usdtpay_rpc_send(UsdtpayHttpPool *pool, UsdtpayRpc *rpc, int timeout_ms);
 extern UsdtpayRpc *usdtpay_rpc_next(UsdtpayHttpPool *pool, int timeout_ms);
 extern void usdtpay_rpc_wait(UsdtpayHttpPool *pool, UsdtpayRpc *const *rpcs, int count);
+extern void usdtpay_rpc_free(UsdtpayRpc *rpc);
+
+/* rpc_answer.c */
+extern void usdtpay_rpc_take(UsdtpayRpc *rpc);
+
+/* rpc_batch.c */
 extern UsdtpayRpcBatch *usdtpay_rpc_start(UsdtpayHttpPool *pool, UsdtpayProvider *provider,
 										  UsdtpayRpcCall *calls, int count, int timeout_ms);
 extern UsdtpayRpcVerdict usdtpay_rpc_finish(UsdtpayHttpPool *pool, UsdtpayRpcBatch *batch);
 extern void usdtpay_rpc_drop(UsdtpayRpcBatch *batch);
-extern void usdtpay_rpc_free(UsdtpayRpc *rpc);
 
 #endif

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: PostgreSQL
  *
  * scanner.h: the state of one network's scanner, shared by its parts: scanner.c (the tick),
- * scanner_config.c and scanner_db.c (its SQL), scanner_check.c (start checks), scanner_poll.c
- * (heads), scanner_chain.c (tip, final, rescans), scanner_reorg.c, scanner_proof.c (disputes that
- * receipts settle) and a family (scanner_evm.c with scanner_receipts.c, scanner_tron.c) that knows
- * the protocol.
+ * scanner_config.c and scanner_db.c (its SQL), scanner_start.c (the first block), scanner_check.c
+ * (start checks), scanner_poll.c (heads), scanner_trust.c (whose word counts), scanner_look.c (one
+ * look at some blocks), scanner_tip.c, scanner_final.c and scanner_rescan.c (what is looked at),
+ * scanner_reorg.c, scanner_proof.c (disputes that receipts settle) and a family (scanner_evm.c with
+ * scanner_receipts.c, scanner_tron.c) that knows the protocol.
  */
 #ifndef USDTPAY_SCANNER_H
 #define USDTPAY_SCANNER_H
@@ -16,9 +17,10 @@
 #include "provider.h"
 #include "rpc.h"
 
-#define SCANNER_PROVIDERS  32
-#define SCANNER_SUSPECTS   64
-#define SCANNER_FINAL_SPAN 500 /* blocks of a second look */
+#define SCANNER_PROVIDERS   32
+#define SCANNER_SUSPECTS    64
+#define SCANNER_FINAL_SPAN  500 /* blocks of a second look */
+#define SCANNER_CONTRADICTS "it lacks or contradicts what another node said"
 
 typedef struct Scanner Scanner;
 
@@ -219,9 +221,27 @@ extern bool scanner_polling(const Scanner *s);
 /* scanner_proof.c */
 extern ScannerVerdict scanner_prove(Scanner *s, int64 from, int64 to);
 
-/* scanner_chain.c */
+/* scanner_trust.c */
+extern uint64 scanner_bit(const Scanner *s, const UsdtpayProvider *p);
+extern bool scanner_alone(const Scanner *s, const UsdtpayProvider *teller);
+extern bool scanner_has_company(const Scanner *s);
+extern int scanner_witnesses(const Scanner *s);
+extern int64 scanner_vouched(const Scanner *s, int witnesses);
+extern UsdtpayProvider *scanner_confirmer(Scanner *s, const UsdtpayProvider *teller, int64 to,
+										  int64 final, uint64 except, bool contradicted);
+
+/* scanner_look.c */
+extern int64 scanner_span_size(const Scanner *s, int64 most);
+extern bool scanner_attempt(Scanner *s, UsdtpayProvider *p, ScannerLook look, int64 from, int64 to,
+							const char *agreed, ScannerIngest *out);
+
+/* scanner_tip.c */
 extern bool scanner_advance(Scanner *s);
+
+/* scanner_final.c */
 extern bool scanner_finalize(Scanner *s);
+
+/* scanner_rescan.c */
 extern bool scanner_rescan(Scanner *s);
 
 /* scanner_reorg.c */

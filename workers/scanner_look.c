@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * scanner_look.c: one look of one node at some blocks: fetched whole, handed to chain_ingest, and
+ * what its verdict says about the node.
+ *
+ * A bloom the node does not satisfy is asked about elsewhere before the node is blamed.  How many
+ * blocks a look takes follows from what blocks have weighed so far.
+ */
+#include "postgres.h"
+
+#include "utils/memutils.h"
+
+#include "guc.h"
+#include "scanner.h"
+
+#define LOOK_LOGS_TARGET  5000
+#define LOOK_BYTES_TARGET (6.0 * 1024 * 1024)
+#define LOOK_FIRST_SPAN   5
+
+/* Gives how many blocks to take at once so that logs and bytes stay few; what a block weighs is
+ * learnt, and until then little is asked for. */
+int64
+scanner_span_size(const Scanner *s, int64 most)
+{
+	double fit = (double) most;
+
+	if (s->bytes_per_block <= 0)
+		return Min(most, LOOK_FIRST_SPAN);
+	fit = Min(fit, LOOK_BYTES_TARGET / s->bytes_per_block);
+	if (s->logs_per_block > 0)
+		fit = Min(fit, LOOK_LOGS_TARGET / s->logs_per_block);
+	return Max(1, (int64) fit);
+}
+
+/* Learns what a block weighs: quickly when it is more than thought, slowly when less. */
+static void
+look_learn(Scanner *s, const ScannerSpan *span)
+{
+	double blocks = (double) (span->to - span->from + 1);
+	double logs = (double) span->log_count / blocks;
+	double bytes = (double) (span->headers.len + span->logs.len) / blocks;
+
+	s->logs_per_block = Max(logs, 0.9 * s->logs_per_block + 0.1 * logs);
+	s->bytes_per_block = Max(bytes, 0.9 * s->bytes_per_block + 0.1 * bytes);
+}
+
+/* Asks a node whether the suspect blocks of a span hold logs.  In: strict, when its word alone
+ * does not count.  Out: lied, when they do.  Returns: false when it cannot tell. */
+static bool
+look_opinion(Scanner *s, UsdtpayProvider *p, const ScannerSpan *span, const ScannerIngest *ingest,
+			 bool strict, bool *lied)
+{
+	bool proven;
+	int i;
+
+	*lied = false;
+	for (i = 0; i < ingest->suspect_count && !*lied; i++)
+		if (s->family->has_logs(s, p, span, ingest->suspects[i], lied, &proven) != USDTPAY_RPC_OK ||
+			(strict && !proven))
+			return false;
+	return true;
+}
+
+/* Asks elsewhere whether the suspect blocks hold logs, in the end the node itself, whose receipts
+ * can prove it.  Out: lied, when they do.  Returns: false when nobody could tell. */
+static bool
+look_second_opinion(Scanner *s, UsdtpayProvider *p, const ScannerSpan *span,
+					const ScannerIngest *ingest, bool *lied)
+{
+	uint64 except = 0;
+	int64 highest = 0;
+	int i;
+
+	for (i = 0; i < ingest->suspect_count; i++)
+		highest = Max(highest, ingest->suspects[i]);
+	while (s->family->has_logs != NULL)
+	{
+		UsdtpayProvider *other =
+			usdtpay_provider_choose(s->providers, s->provider_count, highest, 0, except, p);
+
+		if (other == NULL)
+			return false;
+		if (look_opinion(s, other, span, ingest, other == p && except != 0, lied))
+			return true;
+		except |= scanner_bit(s, other);
+	}
+	return false;
+}
+
+/* Hands a span to look_ingest, clearing blocks whose blooms were a coincidence.
+ * Out: the verdict; SCANNER_FAULT also when logs were left out. */
+static void
+look_ingest(Scanner *s, UsdtpayProvider *p, ScannerLook look, ScannerSpan *span, ScannerIngest *out)
+{
+	int64 *cleared = palloc(sizeof(int64) * (span->to - span->from + 1 + SCANNER_SUSPECTS));
+	int count = 0;
+	bool lied;
+
+	for (;;)
+	{
+		scanner_db_ingest(s, p, look, span, cleared, count, out);
+		if (out->verdict != SCANNER_INCOMPLETE)
+			return;
+		if (count > span->to - span->from || !look_second_opinion(s, p, span, out, &lied) || lied)
+			break;
+		memcpy(cleared + count, out->suspects, sizeof(int64) * out->suspect_count);
+		count += out->suspect_count;
+	}
+	out->verdict = SCANNER_FAULT;
+	strlcpy(out->message, "logs were left out that a block's bloom promises", sizeof(out->message));
+}
+
+/* Fetches a span from a provider and ingests it.  Memory of the attempt is freed before return.
+ * In: agreed, with a PEEK: the digest of somebody else's news; an answer with the same news is
+ * taken in, this very answer, for nobody knows what the node would say next time; else NULL.
+ * Returns: false when the provider gave nothing to ingest. */
+bool
+scanner_attempt(Scanner *s, UsdtpayProvider *p, ScannerLook look, int64 from, int64 to,
+				const char *agreed, ScannerIngest *out)
+{
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "usdtpay span", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(context);
+	ScannerSpan span = {0};
+	bool fetched;
+
+	span.from = from;
+	span.to = to;
+	fetched = s->family->fetch(s, p, look, &span) == USDTPAY_RPC_OK;
+	if (fetched)
+	{
+		look_ingest(s, p, look, &span, out);
+		if (agreed != NULL && out->verdict == SCANNER_INGESTED && strcmp(out->message, agreed) == 0)
+		{
+			look_ingest(s, p, SCANNER_LOOK_RESCAN, &span, out);
+			out->taken = out->verdict == SCANNER_INGESTED;
+		}
+		/* After a second look receipts may be asked first: see final_settle. */
+		if (out->verdict == SCANNER_FAULT && look != SCANNER_LOOK_FINAL)
+			usdtpay_provider_failed(p, USDTPAY_RPC_INVALID, out->message, -1);
+		if (out->verdict == SCANNER_FAULT && span.by_logs)
+			scanner_shun_logs(p);
+		if (out->verdict == SCANNER_DISAGREE && look != SCANNER_LOOK_FINAL)
+			usdtpay_provider_failed(p, USDTPAY_RPC_INVALID, SCANNER_CONTRADICTS, -1);
+		if (out->verdict == SCANNER_HALTED)
+			s->halted = true;
+		if (out->verdict == SCANNER_INGESTED)
+			look_learn(s, &span);
+	}
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(context);
+	return fetched;
+}

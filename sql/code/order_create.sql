@@ -1,4 +1,4 @@
--- Creating orders, giving them addresses, and what payers see.
+-- Creating orders and giving them addresses.
 
 CREATE OR REPLACE FUNCTION usdtpay.order_create(
     p_reference text, p_amount numeric, p_currency text DEFAULT 'USDT',

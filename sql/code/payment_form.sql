@@ -24,9 +24,11 @@ COMMENT ON FUNCTION usdtpay.payment_forms(bigint, text) IS
 
 CREATE OR REPLACE FUNCTION usdtpay_internal.payment_form_list(p_party bigint, p_order bigint)
 RETURNS TABLE (network text, family text, form text, uri text, preferred boolean)
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE -- which keeps its plan
 SET search_path = pg_catalog, pg_temp
 AS $$
+BEGIN
+    RETURN QUERY
     SELECT o.network, o.family, f.form, f.uri, f.form = CASE o.family WHEN 'evm' THEN 'standard' ELSE m.tron_uri END
     FROM (
         SELECT DISTINCT ON (n.code)
@@ -52,7 +54,8 @@ AS $$
                 'tron:%s?amount=%s&token=%s', o.address, trim_scale(usdtpay_internal.units6(o.open)), o.contract
             ))
     ) AS f (family, form, uri)
-    WHERE o.address IS NOT NULL AND (f.family IS NULL OR f.family = o.family)
+    WHERE o.address IS NOT NULL AND (f.family IS NULL OR f.family = o.family);
+END;
 $$;
 COMMENT ON FUNCTION usdtpay_internal.payment_form_list(bigint, bigint) IS
 'The forms in which an order''s payment can be asked for, on each of its networks: name, text, and whether it is what payment_uri calls standard. The amount is what is still open. No row when nobody can pay it yet.';

@@ -87,3 +87,53 @@ CREATE FUNCTION iso.end(p_reference text, OUT "order" text, OUT book text, OUT t
     FROM (SELECT iso.id(p_reference) AS id) AS x
     LEFT JOIN usdtpay.order_status AS s ON s.order_id = x.id
 $$;
+
+-- Like iso.buy, but tells a refusal by its SQLSTATE and takes back what was done until then.
+CREATE FUNCTION iso.try(p_reference text, p_amount numeric DEFAULT 10) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN iso.buy(p_reference, p_amount);
+EXCEPTION WHEN OTHERS THEN
+    RETURN SQLSTATE;
+END;
+$$;
+
+-- Every term of the shop at once, old or new; which ones an order was created with, 'mixed' if it is
+-- some of either.
+CREATE FUNCTION iso.terms(p_new boolean) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM usdtpay.merchant_set(
+        CASE WHEN p_new THEN '2 hours' ELSE '1 hour' END::interval, CASE WHEN p_new THEN 0.2 ELSE 0.1 END,
+        CASE WHEN p_new THEN 0.4 ELSE 0.3 END, NULL, CASE WHEN p_new THEN 'refund' ELSE 'review' END,
+        CASE WHEN p_new THEN 'accept' ELSE 'hold' END, p_networks => ARRAY[CASE WHEN p_new THEN iso.net2() ELSE iso.net() END],
+        p_party => iso.shop()
+    );
+    PERFORM usdtpay.merchant_fee_set(iso.shop(), CASE WHEN p_new THEN 20 ELSE 10 END);
+    -- a hook is set by its own role only; what it is does not matter here
+    UPDATE usdtpay.merchant AS m SET on_paid = CASE WHEN p_new THEN 's.new' ELSE 's.old' END, on_paid_role = CASE WHEN p_new THEN 'new' ELSE 'old' END
+    FROM usdtpay.party AS p WHERE p.party_id = m.party_id AND p.code = iso.shop();
+END;
+$$;
+CREATE FUNCTION iso.made(p_reference text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    v_id bigint := (SELECT c.order_id FROM usdtpay.order_create(p_reference, 10, p_party => iso.shop()) AS c);
+BEGIN
+    RETURN (
+        SELECT CASE to_jsonb(o) || jsonb_build_object('ttl', o.expires_at - o.created_at)
+            WHEN to_jsonb(o) || jsonb_build_object(
+                'ttl', interval '1 hour', 'underpay_tolerance', 100000, 'overpay_tolerance', 300000, 'late_policy', 'review',
+                'overpay_policy', 'hold', 'fee_bps', 10, 'on_paid', 's.old', 'on_paid_role', 'old', 'networks', ARRAY[n.a]
+            ) THEN 'old'
+            WHEN to_jsonb(o) || jsonb_build_object(
+                'ttl', interval '2 hours', 'underpay_tolerance', 200000, 'overpay_tolerance', 400000, 'late_policy', 'refund',
+                'overpay_policy', 'accept', 'fee_bps', 20, 'on_paid', 's.new', 'on_paid_role', 'new', 'networks', ARRAY[n.b]
+            ) THEN 'new'
+            ELSE 'mixed: ' || to_jsonb(o)::text
+        END
+        FROM usdtpay.payment_order AS o
+        CROSS JOIN (
+            SELECT max(network_id) FILTER (WHERE code = iso.net()) AS a, max(network_id) FILTER (WHERE code = iso.net2()) AS b FROM usdtpay.network
+        ) AS n
+        WHERE o.order_id = v_id
+    );
+END;
+$$;

@@ -7,6 +7,8 @@
  */
 #include "postgres.h"
 
+#include "access/table.h"
+#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "commands/sequence.h"
@@ -18,12 +20,21 @@
 #include "keys/derive.h"
 #include "order/order.h"
 
-static OrderPlan address_insert_plan = {
-	"INSERT INTO usdtpay.address (raw, family, party_id, wallet_id, idx, order_id, custodial, "
-	"customer_ref, given_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, pg_catalog.now())",
-	8,
-	{BYTEAOID, TEXTOID, INT8OID, INT8OID, INT8OID, INT8OID, BOOLOID, TEXTOID},
-	NULL};
+/* Columns of usdtpay.address, in order. */
+enum
+{
+	COL_RAW,
+	COL_FAMILY,
+	COL_PARTY,
+	COL_WALLET,
+	COL_INDEX,
+	COL_ORDER,
+	COL_CUSTODIAL,
+	COL_CUSTOMER,
+	COL_FREE_AT,
+	COL_GIVEN_AT,
+	COL_COUNT
+};
 
 static OrderPlan address_reserve_plan = {
 	"SELECT r.evm, r.tron, r.due FROM usdtpay_internal.address_reserve($1, $2, $3, $4, $5, $6) AS "
@@ -72,23 +83,24 @@ usdtpay_address_give(const OrderWallet *wallet, const OrderPlace *place)
 {
 	int64 index = address_next_index(wallet->wallet_id);
 	Datum raw = address_derive(wallet, index);
-	Datum args[8] = {raw,
-					 CStringGetTextDatum(wallet->family),
-					 Int64GetDatum(place->party),
-					 Int64GetDatum(wallet->wallet_id),
-					 Int64GetDatum(index),
-					 Int64GetDatum(place->order),
-					 BoolGetDatum(wallet->custodial),
-					 place->customer};
-	char nulls[9] = "        ";
+	Relation rel = usdtpay_row_open("address", COL_COUNT);
+	Datum values[COL_COUNT] = {raw,
+							   CStringGetTextDatum(wallet->family),
+							   Int64GetDatum(place->party),
+							   Int64GetDatum(wallet->wallet_id),
+							   Int64GetDatum(index),
+							   Int64GetDatum(place->order),
+							   BoolGetDatum(wallet->custodial),
+							   place->customer,
+							   (Datum) 0,
+							   TimestampTzGetDatum(GetCurrentTransactionStartTimestamp())};
+	bool nulls[COL_COUNT] = {false};
 
-	if (place->order == 0)
-		nulls[5] = 'n';
-	if (place->customer == (Datum) 0)
-		nulls[7] = 'n';
-	SPI_connect();
-	usdtpay_plan_run(&address_insert_plan, args, nulls);
-	SPI_finish();
+	nulls[COL_ORDER] = place->order == 0;
+	nulls[COL_CUSTOMER] = place->customer == (Datum) 0;
+	nulls[COL_FREE_AT] = true;
+	usdtpay_row_insert(rel, values, nulls);
+	table_close(rel, NoLock);
 	return raw;
 }
 

@@ -29,3 +29,16 @@ usdtpay_plan_value(int column, bool *isnull)
 {
 	return SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column, isnull);
 }
+
+int64
+usdtpay_plan_int8(OrderPlan *plan, Datum *args, const char *nulls)
+{
+	bool isnull;
+	Datum value;
+
+	SPI_connect();
+	usdtpay_plan_run(plan, args, nulls);
+	value = usdtpay_plan_value(1, &isnull);
+	SPI_finish();
+	return isnull ? 0 : DatumGetInt64(value);
+}

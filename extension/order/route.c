@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: PostgreSQL
  *
- * route.c: a merchant's terms that are needed before its order is inserted, and where it can be
- * paid.  Reads merchant and party, and network and wallet through order_route; remembers
- * the answers per party until a setting changes: creating an order must not pay for queries whose
- * answers change once a month.
+ * route.c: a merchant's terms and where its orders can be paid.  Reads merchant and party, and
+ * network and wallet through order_route; remembers the answers per party until a setting changes:
+ * creating an order must not pay for queries whose answers change once a month.
  */
 #include "postgres.h"
 
@@ -24,10 +23,9 @@
 typedef struct RouteEntry
 {
 	int64 party; /* hash key */
-	Interval ttl;
 	bool closed; /* takes no new orders */
 	Datum codes; /* text[] the merchant limits its orders to, or 0 */
-	bool routed; /* whether route is filled in */
+	bool routed; /* whether route is filled in beyond its terms */
 	OrderRoute route;
 } RouteEntry;
 
@@ -36,8 +34,10 @@ static MemoryContext route_context = NULL;
 static uint64 route_generation = 0;
 
 static OrderPlan terms_plan = {
-	"SELECT m.order_ttl, m.networks, p.closed_at IS NOT NULL FROM usdtpay.merchant AS m "
-	"JOIN usdtpay.party AS p ON p.party_id = m.party_id WHERE m.party_id = $1",
+	"SELECT m.order_ttl, m.underpay_tolerance, m.overpay_tolerance, m.fee_bps, m.late_policy, "
+	"m.overpay_policy, m.on_paid, m.on_paid_role, m.networks, p.closed_at IS NOT NULL "
+	"FROM usdtpay.merchant AS m JOIN usdtpay.party AS p ON p.party_id = m.party_id "
+	"WHERE m.party_id = $1",
 	1,
 	{INT8OID},
 	NULL};
@@ -99,7 +99,7 @@ route_read_wallet(OrderWallet *wallet, int row)
 	wallet->family = route_text(row, 5);
 }
 
-/* Reads a route into the current memory context. */
+/* Reads networks and wallets of a route into the current memory context. */
 static void
 route_read(OrderRoute *route, int64 party, Datum codes)
 {
@@ -109,7 +109,6 @@ route_read(OrderRoute *route, int64 party, Datum codes)
 	bool isnull;
 	uint64 row;
 
-	memset(route, 0, sizeof(OrderRoute));
 	SPI_connect();
 	usdtpay_plan_run(&route_plan, args, codes == (Datum) 0 ? " n" : NULL);
 	spi = MemoryContextSwitchTo(context);
@@ -127,15 +126,26 @@ route_read(OrderRoute *route, int64 party, Datum codes)
 	SPI_finish();
 }
 
+/* Copies a column of the first row into the cache's memory.  Returns 0 for null. */
+static Datum
+route_keep(int column, bool byval, int length)
+{
+	MemoryContext spi = MemoryContextSwitchTo(route_context);
+	bool isnull;
+	Datum value = usdtpay_plan_value(column, &isnull);
+
+	value = isnull ? (Datum) 0 : datumCopy(value, byval, length);
+	MemoryContextSwitchTo(spi);
+	return value;
+}
+
 /* Reads a merchant's terms into an entry. */
 static void
 route_read_terms(RouteEntry *entry)
 {
 	Datum args[1] = {Int64GetDatum(entry->party)};
-	MemoryContext spi;
-	Datum codes;
+	OrderTerms *terms = &entry->route.terms;
 	bool isnull;
-	bool closed_isnull;
 
 	SPI_connect();
 	usdtpay_plan_run(&terms_plan, args, NULL);
@@ -143,12 +153,16 @@ route_read_terms(RouteEntry *entry)
 		ereport(ERROR, (errcode(ERRCODE_UP_NOT_CONFIGURED), errmsg("the party is no merchant"),
 						errdetail("Party is " INT64_FORMAT ".", entry->party),
 						errhint("Create one with usdtpay.merchant_create.")));
-	entry->ttl = *DatumGetIntervalP(usdtpay_plan_value(1, &isnull));
-	codes = usdtpay_plan_value(2, &isnull);
-	entry->closed = DatumGetBool(usdtpay_plan_value(3, &closed_isnull));
-	spi = MemoryContextSwitchTo(route_context);
-	entry->codes = isnull ? (Datum) 0 : PointerGetDatum(DatumGetArrayTypePCopy(codes));
-	MemoryContextSwitchTo(spi);
+	terms->ttl = *DatumGetIntervalP(usdtpay_plan_value(1, &isnull));
+	terms->underpay_tolerance = DatumGetInt64(usdtpay_plan_value(2, &isnull));
+	terms->overpay_tolerance = DatumGetInt64(usdtpay_plan_value(3, &isnull));
+	terms->fee_bps = DatumGetInt32(usdtpay_plan_value(4, &isnull));
+	terms->late_policy = DatumGetObjectId(usdtpay_plan_value(5, &isnull));
+	terms->overpay_policy = DatumGetObjectId(usdtpay_plan_value(6, &isnull));
+	terms->on_paid = route_keep(7, false, -1);
+	terms->on_paid_role = route_keep(8, false, NAMEDATALEN);
+	entry->codes = route_keep(9, false, -1);
+	entry->closed = DatumGetBool(usdtpay_plan_value(10, &isnull));
 	SPI_finish();
 }
 
@@ -169,35 +183,49 @@ route_entry(int64 party)
 	return entry;
 }
 
-Interval
-usdtpay_order_ttl(int64 party)
+/* Copies a route into the current memory context: the cache may be thrown away by whatever the caller
+ * does next. */
+static OrderRoute *
+route_copy(const OrderRoute *from)
 {
-	RouteEntry *entry = route_entry(party);
-	Datum args[1] = {Int64GetDatum(party)};
+	OrderRoute *route = palloc(sizeof(OrderRoute));
+	OrderTerms *terms = &route->terms;
+	int i;
 
-	if (entry->closed)
+	*route = *from;
+	route->networks = datumCopy(from->networks, false, -1);
+	if (terms->on_paid != (Datum) 0)
+		terms->on_paid = datumCopy(terms->on_paid, false, -1);
+	if (terms->on_paid_role != (Datum) 0)
+		terms->on_paid_role = datumCopy(terms->on_paid_role, false, NAMEDATALEN);
+	for (i = 0; i < ORDER_FAMILIES; i++)
 	{
-		SPI_connect();
-		usdtpay_plan_run(&closed_plan, args, NULL); /* words the error */
-		SPI_finish();
+		OrderWallet *wallet = &route->wallets[i];
+
+		if (wallet->wallet_id == 0)
+			continue;
+		wallet->family = pstrdup(wallet->family);
+		wallet->xpub = wallet->xpub == NULL ? NULL : pstrdup(wallet->xpub);
 	}
-	return entry->ttl;
+	return route;
 }
 
 const OrderRoute *
 usdtpay_order_route(int64 party, Datum codes)
 {
+	RouteEntry *entry = route_entry(party);
+	Datum args[1] = {Int64GetDatum(party)};
+	OrderRoute route = {0};
 	MemoryContext saved;
-	RouteEntry *entry;
-	OrderRoute *route;
 
+	if (entry->closed)
+		(void) usdtpay_plan_int8(&closed_plan, args, NULL); /* words the error */
 	if (codes != (Datum) 0)
 	{
-		route = palloc(sizeof(OrderRoute));
-		route_read(route, party, codes);
-		return route;
+		route.terms = entry->route.terms;
+		route_read(&route, party, codes);
+		return route_copy(&route);
 	}
-	entry = route_entry(party);
 	if (!entry->routed)
 	{
 		saved = MemoryContextSwitchTo(route_context);
@@ -205,5 +233,5 @@ usdtpay_order_route(int64 party, Datum codes)
 		MemoryContextSwitchTo(saved);
 		entry->routed = true;
 	}
-	return &entry->route;
+	return route_copy(&entry->route);
 }

@@ -51,7 +51,7 @@ CREATE TABLE usdtpay.payment_order (
     CONSTRAINT payment_order_pkey PRIMARY KEY (party_id, order_id),
     CONSTRAINT payment_order_reference_key UNIQUE (party_id, reference),
     CONSTRAINT payment_order_amounts_check CHECK (
-        due > 0 AND seen >= 0 AND final >= 0 AND refunded >= 0 AND excess >= 0 AND settled BETWEEN 0 AND final AND final <= seen
+        due > 0 AND refunded >= 0 AND excess >= 0 AND settled >= 0 AND settled <= final AND final <= seen
     )
 ) WITH (fillfactor = 70);
 COMMENT ON TABLE usdtpay.payment_order IS

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: PostgreSQL
+ *
+ * row.c: reads and writes single rows of our tables without a statement: setting one up and tearing
+ * it down costs several times what the row does.  What a statement would check is checked here too:
+ * constraints, indexes, triggers of others, read-only transactions.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "commands/trigger.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodes.h"
+#include "optimizer/optimizer.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#include "compat.h"
+#include "errors.h"
+#include "order/order.h"
+
+/* The CHECK constraints of a table, ready to run, as long as their text is the same. */
+typedef struct RowChecks
+{
+	Oid relid; /* hash key */
+	int count;
+	char **texts;
+	ExprState **states;
+	MemoryContext context;
+} RowChecks;
+
+static HTAB *row_checks = NULL;
+
+/* Finds something of the schema usdtpay by name. */
+static Oid
+row_relid(const char *name)
+{
+	Oid relid = get_relname_relid(name, get_namespace_oid("usdtpay", false));
+
+	if (!OidIsValid(relid))
+		ereport(ERROR, (errcode(ERRCODE_UP_NOT_CONFIGURED), errmsg("a relation is missing"),
+						errdetail("Looked for usdtpay.%s.", name),
+						errhint("It belongs to the extension: restore it from a dump.")));
+	return relid;
+}
+
+Relation
+usdtpay_row_open(const char *table, int natts)
+{
+	Relation rel = table_open(row_relid(table), RowExclusiveLock);
+
+	if (RelationGetNumberOfAttributes(rel) != natts)
+		ereport(ERROR,
+				(errcode(ERRCODE_UP_NOT_CONFIGURED),
+				 errmsg("the table is not the one this library writes"),
+				 errdetail("Table usdtpay.%s has %d columns, not %d.", table,
+						   RelationGetNumberOfAttributes(rel), natts),
+				 errhint("Library and extension differ in version: run ALTER EXTENSION usdtpay "
+						 "UPDATE.")));
+	return rel;
+}
+
+TupleTableSlot *
+usdtpay_row_find(Relation rel, const char *index, ScanKey keys, int nkeys)
+{
+	Relation unique = index_open(row_relid(index), AccessShareLock);
+	TupleTableSlot *slot = table_slot_create(rel, NULL);
+	IndexScanDesc scan;
+	Snapshot snapshot;
+	bool found;
+
+	CommandCounterIncrement(); /* what this very statement wrote before counts */
+	snapshot = RegisterSnapshot(GetTransactionSnapshot());
+	scan = up_index_beginscan(rel, unique, snapshot, nkeys);
+	index_rescan(scan, keys, nkeys, NULL, 0);
+	found = index_getnext_slot(scan, ForwardScanDirection, slot);
+	if (found)
+		ExecMaterializeSlot(slot); /* outlives the scan's pins */
+	index_endscan(scan);
+	UnregisterSnapshot(snapshot);
+	index_close(unique, NoLock);
+	if (found)
+		return slot;
+	ExecDropSingleTupleTableSlot(slot);
+	return NULL;
+}
+
+/* Tells whether the kept conditions are those of the table. */
+static bool
+checks_fit(const RowChecks *checks, const TupleConstr *constr)
+{
+	int i;
+
+	if (checks->count != constr->num_check)
+		return false;
+	for (i = 0; i < checks->count; i++)
+		if (strcmp(checks->texts[i], constr->check[i].ccbin) != 0)
+			return false;
+	return true;
+}
+
+/* Prepares the table's conditions as the executor would.  A failure half-way leaves none behind. */
+static void
+checks_make(RowChecks *checks, const TupleConstr *constr)
+{
+	MemoryContext outer;
+	int i;
+
+	checks->count = 0;
+	if (checks->context == NULL)
+		checks->context =
+			AllocSetContextCreate(CacheMemoryContext, "usdtpay row checks", ALLOCSET_SMALL_SIZES);
+	MemoryContextReset(checks->context);
+	outer = MemoryContextSwitchTo(checks->context);
+	checks->texts = palloc(sizeof(char *) * constr->num_check);
+	checks->states = palloc0(sizeof(ExprState *) * constr->num_check);
+	for (i = 0; i < constr->num_check; i++)
+	{
+		checks->texts[i] = pstrdup(constr->check[i].ccbin);
+		if (up_check_enforced(&constr->check[i]))
+			checks->states[i] =
+				ExecInitExpr(expression_planner(stringToNode(checks->texts[i])), NULL);
+	}
+	MemoryContextSwitchTo(outer);
+	checks->count = constr->num_check;
+}
+
+/* Hands the executor the table's CHECK constraints ready to run, which it would otherwise parse for
+ * every row anew. */
+static void
+row_lend_checks(ResultRelInfo *result, Relation rel)
+{
+	const TupleConstr *constr = RelationGetDescr(rel)->constr;
+	Oid relid = RelationGetRelid(rel);
+	RowChecks *checks;
+	bool found;
+
+	if (constr == NULL || constr->num_check == 0)
+		return;
+	if (row_checks == NULL)
+	{
+		HASHCTL ctl = {.keysize = sizeof(Oid), .entrysize = sizeof(RowChecks)};
+
+		row_checks = hash_create("usdtpay row checks", 8, &ctl, HASH_ELEM | HASH_BLOBS);
+	}
+	checks = hash_search(row_checks, &relid, HASH_ENTER, &found);
+	if (!found)
+	{
+		checks->context = NULL;
+		checks->count = 0;
+	}
+	if (!checks_fit(checks, constr))
+		checks_make(checks, constr);
+	UP_CHECK_STATES(result) = checks->states;
+}
+
+void
+usdtpay_row_insert(Relation rel, const Datum *values, const bool *nulls)
+{
+	EState *estate;
+	ResultRelInfo *result = makeNode(ResultRelInfo);
+	TupleTableSlot *slot;
+	int natts = RelationGetNumberOfAttributes(rel);
+
+	PreventCommandIfReadOnly("INSERT");
+	estate = CreateExecutorState();
+	InitResultRelInfo(result, rel, 0, NULL, 0);
+	estate->es_opened_result_relations = lappend(estate->es_opened_result_relations, result);
+	estate->es_output_cid = GetCurrentCommandId(true);
+	slot = ExecInitExtraTupleSlot(estate, RelationGetDescr(rel), &TTSOpsVirtual);
+	memcpy(slot->tts_values, values, natts * sizeof(Datum));
+	memcpy(slot->tts_isnull, nulls, natts * sizeof(bool));
+	ExecStoreVirtualTuple(slot);
+	ExecOpenIndices(result, false);
+	row_lend_checks(result, rel);
+	AfterTriggerBeginQuery();
+	ExecSimpleRelationInsert(result, estate, slot);
+	AfterTriggerEndQuery(estate);
+	ExecCloseIndices(result);
+	ExecResetTupleTable(estate->es_tupleTable, false);
+	FreeExecutorState(estate);
+}

@@ -183,8 +183,8 @@ route_entry(int64 party)
 	return entry;
 }
 
-/* Copies a route into the current memory context: the cache may be thrown away by whatever the caller
- * does next. */
+/* Copies a route into the current memory context: the cache may be thrown away by whatever the
+ * caller does next. */
 static OrderRoute *
 route_copy(const OrderRoute *from)
 {

@@ -19,7 +19,8 @@
 
 #define SCANNER_PROVIDERS   32
 #define SCANNER_SUSPECTS    64
-#define SCANNER_FINAL_SPAN  500 /* blocks of a second look */
+#define SCANNER_FINAL_SPAN  500  /* blocks of a second look */
+#define SCANNER_SPAN_MAX    1000 /* blocks of any look */
 #define SCANNER_CONTRADICTS "it lacks or contradicts what another node said"
 
 typedef struct Scanner Scanner;
@@ -52,7 +53,8 @@ typedef struct ScannerSpan
 	StringInfoData headers;
 	StringInfoData logs;
 	int64 log_count;
-	bool by_logs; /* TRON: the logs are eth_getLogs's, not infos */
+	bool by_logs;      /* TRON: the logs are eth_getLogs's, not infos */
+	TimestampTz until; /* no further piece is asked for after it */
 } ScannerSpan;
 
 typedef enum ScannerLook
@@ -161,6 +163,7 @@ struct Scanner
 	int64 served;
 	int64 served_final;
 	TimestampTz served_at;
+	int span_max;                /* most blocks of a look; fewer after one took too long */
 	int final_span;              /* most blocks of a second look; fewer in a dispute */
 	int disputes;                /* second looks in a row that contradicted the first */
 	UsdtpayProvider *distrusted; /* whose word is in dispute: others are asked for new blocks */

@@ -153,6 +153,7 @@ scanner_config_reload(Scanner *s)
 	s->distrusted = NULL;
 	s->disputes = 0;
 	s->doubter = NULL;
+	s->span_max = SCANNER_SPAN_MAX;
 	s->final_span = SCANNER_FINAL_SPAN;
 	s->fingerprint = NULL;
 	s->note[0] = '\0';

@@ -17,11 +17,11 @@
 #include "codec/hex.h"
 #include "guc.h"
 #include "scanner_evm.h"
+#include "worker.h"
 
 #define EVM_DECIMALS_CALL "0x313ce567"
 #define EVM_QUICK_BLOCKS  3
 #define EVM_QUICK_MIN_MS  2000
-#define EVM_LOGS_ROUNDS   200
 
 /* Gives the deadline of a request: short for the newest blocks, which another node has too. */
 static int
@@ -252,56 +252,71 @@ evm_narrow(UsdtpayProvider *p, const UsdtpayRpcAdvice *advice, int64 from, int64
 	return true;
 }
 
-/* Collects the logs of a range, in as many pieces as the node needs.  A piece that fails fails
- * the whole: nothing partial is ever believed. */
+/* Collects the logs of one piece.  Out: advice.  Returns: RANGE or CHUNK when less should be asked
+ * for; such a piece leaves nothing behind. */
+static UsdtpayRpcVerdict
+evm_piece(Scanner *s, UsdtpayProvider *p, int64 from, int64 to, int timeout_ms, ScannerSpan *span,
+		  UsdtpayRpcAdvice *advice)
+{
+	UsdtpayRpcAdvice cut = {USDTPAY_RPC_RANGE, 0, 1, 0};
+	int64 before = span->log_count;
+	int len = span->logs.len;
+	UsdtpayRpcCall call;
+	UsdtpayRpcVerdict verdict;
+
+	verdict = scanner_evm_ask_logs(
+		s, p, psprintf("\"fromBlock\":\"0x" EVM_HEX "\",\"toBlock\":\"0x" EVM_HEX "\"", from, to),
+		timeout_ms, &call);
+	*advice = call.advice;
+	if (verdict != USDTPAY_RPC_OK)
+		return verdict;
+	if (!scanner_append(&span->logs, call.result, &span->log_count))
+		return USDTPAY_RPC_INVALID;
+	if (!usdtpay_rpc_is_cap(span->log_count - before))
+		return USDTPAY_RPC_OK;
+	/* A round number of logs may be all the node gives: ask for less. */
+	span->logs.len = len;
+	span->logs.data[len] = '\0';
+	span->log_count = before;
+	*advice = cut;
+	return USDTPAY_RPC_RANGE;
+}
+
+/* Collects the logs of a range, in as many pieces as the node needs and its deadline allows.  A
+ * piece that fails fails the whole: nothing partial is ever believed. */
 static UsdtpayRpcVerdict
 evm_logs(Scanner *s, UsdtpayProvider *p, ScannerSpan *span)
 {
 	int64 from = span->from;
-	int rounds;
 
-	for (rounds = 0; from <= span->to && rounds < EVM_LOGS_ROUNDS; rounds++)
+	while (from <= span->to)
 	{
 		int64 to = Min(span->to, from + p->log_range - 1);
-		int64 before = span->log_count;
-		UsdtpayRpcAdvice cut = {USDTPAY_RPC_RANGE, 0, 1, 0};
-		UsdtpayRpcCall call;
+		long left = TimestampDifferenceMilliseconds(usdtpay_worker_clock(), span->until);
+		int timeout_ms = (int) Min(left, evm_timeout(p, span->to - span->from + 1));
+		UsdtpayRpcAdvice advice;
 		UsdtpayRpcVerdict verdict;
 
-		verdict = scanner_evm_ask_logs(
-			s, p,
-			psprintf("\"fromBlock\":\"0x" EVM_HEX "\",\"toBlock\":\"0x" EVM_HEX "\"", from, to),
-			evm_timeout(p, span->to - span->from + 1), &call);
+		if (left <= 0)
+			return USDTPAY_RPC_TRANSIENT;
+		verdict = evm_piece(s, p, from, to, timeout_ms, span, &advice);
 		if (verdict == USDTPAY_RPC_OK)
 		{
-			int len = span->logs.len;
-
-			if (!scanner_append(&span->logs, call.result, &span->log_count))
-				return USDTPAY_RPC_INVALID;
-			if (!usdtpay_rpc_is_cap(span->log_count - before))
-			{
-				if (to - from + 1 == p->log_range)
-					p->log_range += 1 + p->log_range / 20;
-				from = to + 1;
-				continue;
-			}
-			/* A round number of logs may be all the node gives: ask for less. */
-			span->logs.len = len;
-			span->logs.data[len] = '\0';
-			span->log_count = before;
-			call.advice = cut;
-			verdict = USDTPAY_RPC_RANGE;
+			if (to - from + 1 == p->log_range)
+				p->log_range += 1 + p->log_range / 20;
+			from = to + 1;
+			continue;
 		}
 		if (verdict != USDTPAY_RPC_RANGE && verdict != USDTPAY_RPC_CHUNK)
 			return verdict;
-		if (evm_narrow(p, &call.advice, from, to))
+		if (evm_narrow(p, &advice, from, to))
 			continue;
 		verdict = scanner_evm_take_receipts(s, p, from, span);
 		if (verdict != USDTPAY_RPC_OK)
 			return verdict;
 		from++;
 	}
-	return from > span->to ? USDTPAY_RPC_OK : USDTPAY_RPC_RANGE;
+	return USDTPAY_RPC_OK;
 }
 
 /* Takes the block a node just called its head, asking for its logs by hash. */

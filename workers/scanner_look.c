@@ -4,26 +4,32 @@
  * what its verdict says about the node.
  *
  * A bloom the node does not satisfy is asked about elsewhere before the node is blamed.  How many
- * blocks a look takes follows from what blocks have weighed so far.
+ * blocks a look takes follows from what blocks have weighed so far, and from whether they came in
+ * time: a look has a deadline, for a node may answer each of its questions just in time.
  */
 #include "postgres.h"
 
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 
 #include "guc.h"
 #include "scanner.h"
+#include "worker.h"
 
 #define LOOK_LOGS_TARGET  5000
 #define LOOK_BYTES_TARGET (6.0 * 1024 * 1024)
 #define LOOK_FIRST_SPAN   5
+#define LOOK_TIMEOUTS     2 /* of a request, in the deadline of a look */
 
 /* Gives how many blocks to take at once so that logs and bytes stay few; what a block weighs is
  * learnt, and until then little is asked for. */
 int64
 scanner_span_size(const Scanner *s, int64 most)
 {
-	double fit = (double) most;
+	double fit;
 
+	most = Min(most, s->span_max);
+	fit = (double) most;
 	if (s->bytes_per_block <= 0)
 		return Min(most, LOOK_FIRST_SPAN);
 	fit = Min(fit, LOOK_BYTES_TARGET / s->bytes_per_block);
@@ -110,6 +116,48 @@ look_ingest(Scanner *s, UsdtpayProvider *p, ScannerLook look, ScannerSpan *span,
 	strlcpy(out->message, "logs were left out that a block's bloom promises", sizeof(out->message));
 }
 
+/* Says until when a node may be asked for pieces of a look: long enough for a slow answer or two,
+ * and for a question for each block at the rate it is asked at, which is no fault of its own. */
+static TimestampTz
+look_until(const UsdtpayProvider *p, const ScannerSpan *span)
+{
+	double pace_ms = (double) (span->to - span->from + 1) / p->rate * 1000;
+
+	return scanner_after(LOOK_TIMEOUTS * usdtpay_rpc_timeout + (int) Min(pace_ms, 1e6));
+}
+
+/* Answers a look that took too long: the node rests for as long as it took when somebody else can be
+ * asked meanwhile, and the next look, whoever gives it, is at fewer blocks. */
+static void
+look_late(Scanner *s, UsdtpayProvider *p, const ScannerSpan *span, TimestampTz began)
+{
+	int64 blocks = span->to - span->from + 1;
+	bool other = usdtpay_provider_choose(s->providers, s->provider_count, span->to, 0,
+										 scanner_bit(s, p), NULL) != NULL;
+	int64 took_ms = TimestampDifferenceMilliseconds(began, usdtpay_worker_clock());
+
+	s->span_max = (int) Max(1, blocks / 2);
+	usdtpay_provider_failed(p, USDTPAY_RPC_TRANSIENT, "it took too long over a range of blocks",
+							other ? took_ms : -1);
+}
+
+/* Fetches a span by its deadline.  Returns: false when the provider gave nothing to ingest. */
+static bool
+look_fetch(Scanner *s, UsdtpayProvider *p, ScannerLook look, ScannerSpan *span)
+{
+	TimestampTz began = usdtpay_worker_clock();
+
+	span->until = look_until(p, span);
+	if (s->family->fetch(s, p, look, span) == USDTPAY_RPC_OK)
+	{
+		s->span_max = Min(SCANNER_SPAN_MAX, s->span_max + 1 + s->span_max / 8);
+		return true;
+	}
+	if (usdtpay_worker_clock() >= span->until)
+		look_late(s, p, span, began);
+	return false;
+}
+
 /* Fetches a span from a provider and ingests it.  Memory of the attempt is freed before return.
  * In: agreed, with a PEEK: the digest of somebody else's news; an answer with the same news is
  * taken in, this very answer, for nobody knows what the node would say next time; else NULL.
@@ -126,7 +174,7 @@ scanner_attempt(Scanner *s, UsdtpayProvider *p, ScannerLook look, int64 from, in
 
 	span.from = from;
 	span.to = to;
-	fetched = s->family->fetch(s, p, look, &span) == USDTPAY_RPC_OK;
+	fetched = look_fetch(s, p, look, &span);
 	if (fetched)
 	{
 		look_ingest(s, p, look, &span, out);

@@ -25,7 +25,6 @@
 #define TRON_BLOCKS_MAX 100
 #define TRON_LOGS_MIN   5
 #define TRON_SOLID_MS   3000
-#define TRON_ROUNDS     200
 #define TRON_HEX        "0x%" INT64_MODIFIER "x"
 
 /* Fills a call. */
@@ -397,24 +396,26 @@ tron_piece(Scanner *s, UsdtpayProvider *p, ScannerLook look, int64 from, int64 t
 	return verdict;
 }
 
-/* Fetches a span, in pieces where the node needs them. */
+/* Fetches a span, in pieces where the node needs them and its deadline allows. */
 static UsdtpayRpcVerdict
 tron_pieces(Scanner *s, UsdtpayProvider *p, ScannerLook look, ScannerSpan *span)
 {
 	int64 from = span->from;
-	int rounds;
 
 	span->log_count = 0;
 	scanner_text_begin(&span->headers);
 	scanner_text_begin(&span->logs);
 	appendStringInfoChar(&span->headers, '[');
 	appendStringInfoString(&span->logs, span->by_logs ? "{\"logs\":[" : "[");
-	for (rounds = 0; from <= span->to && rounds < TRON_ROUNDS; rounds++)
+	while (from <= span->to)
 	{
 		int64 to = Min(span->to, from + Min(p->log_range, TRON_BLOCKS_MAX) - 1);
 		UsdtpayRpcAdvice advice = {USDTPAY_RPC_OK, 0, 1, 0};
-		UsdtpayRpcVerdict verdict = tron_piece(s, p, look, from, to, span, &advice);
+		UsdtpayRpcVerdict verdict;
 
+		if (usdtpay_worker_clock() >= span->until)
+			return USDTPAY_RPC_TRANSIENT;
+		verdict = tron_piece(s, p, look, from, to, span, &advice);
 		if ((verdict == USDTPAY_RPC_RANGE || verdict == USDTPAY_RPC_CHUNK) &&
 			tron_narrow(p, &advice, from, to))
 			continue;
@@ -426,7 +427,7 @@ tron_pieces(Scanner *s, UsdtpayProvider *p, ScannerLook look, ScannerSpan *span)
 	}
 	appendStringInfoChar(&span->headers, ']');
 	appendStringInfoString(&span->logs, span->by_logs ? "]}" : "]");
-	return from > span->to ? USDTPAY_RPC_OK : USDTPAY_RPC_RANGE;
+	return USDTPAY_RPC_OK;
 }
 
 /* Fetches blocks and what happened in them, by logs where these may serve, else by infos. */

@@ -123,6 +123,8 @@ scanner_note_nodes(Scanner *s)
 										SCANNER_SILENCE_MS))
 		scanner_note(s, "no node gives a second look at what comes after block " INT64_FORMAT,
 					 s->final);
+	if (s->rescan_note[0] != '\0')
+		scanner_note(s, "%s", s->rescan_note);
 	if (s->provider_count == 0)
 		scanner_note(s, "no endpoint is configured");
 	else if (scanner_count(s, USDTPAY_PROVIDER_REFUSED) == s->provider_count)

@@ -85,11 +85,18 @@ typedef struct ScannerIngest
 {
 	ScannerVerdict verdict;
 	int deposits;
-	bool taken;        /* a peek whose news were taken in */
+	bool agreed;       /* a peek that tells what another one told; its news were taken in */
 	char message[160]; /* of a fault; of a peek that found news, their digest */
 	int64 suspects[SCANNER_SUSPECTS];
 	int suspect_count;
 } ScannerIngest;
+
+/* What looks at the same old blocks told: a digest of what we miss each, empty for nothing. */
+typedef struct ScannerNews
+{
+	int count;
+	char digest[SCANNER_PROVIDERS][160];
+} ScannerNews;
 
 /* What a node told of a token, as it wrote it: hexadecimal digits without 0x, empty for nothing. */
 typedef struct ScannerTokenAnswer
@@ -184,6 +191,9 @@ struct Scanner
 	TimestampTz tip_at;   /* not before, after a failure */
 	TimestampTz final_at; /* not before */
 	TimestampTz rescan_at;
+	TimestampTz rescan_since; /* one node alone has told of old blocks since then; 0: not */
+	bool rescan_disputed;     /* others told differently of the old blocks that are next */
+	char rescan_note[128];    /* why they are not done with; empty when nothing is wrong */
 	TimestampTz prune_at;
 	TimestampTz report_at;
 	bool polled; /* since the last report */
@@ -226,7 +236,7 @@ extern ScannerVerdict scanner_prove(Scanner *s, int64 from, int64 to);
 
 /* scanner_trust.c */
 extern uint64 scanner_bit(const Scanner *s, const UsdtpayProvider *p);
-extern bool scanner_alone(const Scanner *s, const UsdtpayProvider *teller);
+extern bool scanner_alone(const Scanner *s, const UsdtpayProvider *teller, TimestampTz since);
 extern bool scanner_has_company(const Scanner *s);
 extern int scanner_witnesses(const Scanner *s);
 extern int64 scanner_vouched(const Scanner *s, int witnesses);
@@ -236,7 +246,7 @@ extern UsdtpayProvider *scanner_confirmer(Scanner *s, const UsdtpayProvider *tel
 /* scanner_look.c */
 extern int64 scanner_span_size(const Scanner *s, int64 most);
 extern bool scanner_attempt(Scanner *s, UsdtpayProvider *p, ScannerLook look, int64 from, int64 to,
-							const char *agreed, ScannerIngest *out);
+							const ScannerNews *told, ScannerIngest *out);
 
 /* scanner_tip.c */
 extern bool scanner_advance(Scanner *s);

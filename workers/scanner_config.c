@@ -150,6 +150,9 @@ scanner_config_reload(Scanner *s)
 	s->provider_count = 0;
 	s->contradicted = 0;
 	s->waiting_since = 0;
+	s->rescan_since = 0;
+	s->rescan_disputed = false;
+	s->rescan_note[0] = '\0';
 	s->distrusted = NULL;
 	s->disputes = 0;
 	s->doubter = NULL;

@@ -126,8 +126,8 @@ look_until(const UsdtpayProvider *p, const ScannerSpan *span)
 	return scanner_after(LOOK_TIMEOUTS * usdtpay_rpc_timeout + (int) Min(pace_ms, 1e6));
 }
 
-/* Answers a look that took too long: the node rests for as long as it took when somebody else can be
- * asked meanwhile, and the next look, whoever gives it, is at fewer blocks. */
+/* Answers a look that took too long: the node rests for as long as it took when somebody else can
+ * be asked meanwhile, and the next look, whoever gives it, is at fewer blocks. */
 static void
 look_late(Scanner *s, UsdtpayProvider *p, const ScannerSpan *span, TimestampTz began)
 {
@@ -158,13 +158,28 @@ look_fetch(Scanner *s, UsdtpayProvider *p, ScannerLook look, ScannerSpan *span)
 	return false;
 }
 
+/* Takes a look at old blocks in when another one told the same, or takes note that both miss
+ * nothing: this very answer, for nobody knows what the node would say next time. */
+static void
+look_agree(Scanner *s, UsdtpayProvider *p, ScannerSpan *span, const ScannerNews *told,
+		   ScannerIngest *out)
+{
+	bool same = false;
+	int i;
+
+	for (i = 0; i < told->count && !same; i++)
+		same = strcmp(told->digest[i], out->message) == 0;
+	if (same && out->message[0] != '\0')
+		look_ingest(s, p, SCANNER_LOOK_RESCAN, span, out);
+	out->agreed = same && out->verdict == SCANNER_INGESTED;
+}
+
 /* Fetches a span from a provider and ingests it.  Memory of the attempt is freed before return.
- * In: agreed, with a PEEK: the digest of somebody else's news; an answer with the same news is
- * taken in, this very answer, for nobody knows what the node would say next time; else NULL.
+ * In: told, with a PEEK: what others told of these blocks, see look_agree; else NULL.
  * Returns: false when the provider gave nothing to ingest. */
 bool
 scanner_attempt(Scanner *s, UsdtpayProvider *p, ScannerLook look, int64 from, int64 to,
-				const char *agreed, ScannerIngest *out)
+				const ScannerNews *told, ScannerIngest *out)
 {
 	MemoryContext context =
 		AllocSetContextCreate(CurrentMemoryContext, "usdtpay span", ALLOCSET_DEFAULT_SIZES);
@@ -178,11 +193,8 @@ scanner_attempt(Scanner *s, UsdtpayProvider *p, ScannerLook look, int64 from, in
 	if (fetched)
 	{
 		look_ingest(s, p, look, &span, out);
-		if (agreed != NULL && out->verdict == SCANNER_INGESTED && strcmp(out->message, agreed) == 0)
-		{
-			look_ingest(s, p, SCANNER_LOOK_RESCAN, &span, out);
-			out->taken = out->verdict == SCANNER_INGESTED;
-		}
+		if (told != NULL && out->verdict == SCANNER_INGESTED)
+			look_agree(s, p, &span, told, out);
 		/* After a second look receipts may be asked first: see final_settle. */
 		if (out->verdict == SCANNER_FAULT && look != SCANNER_LOOK_FINAL)
 			usdtpay_provider_failed(p, USDTPAY_RPC_INVALID, out->message, -1);

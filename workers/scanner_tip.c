@@ -49,7 +49,7 @@ tip_range(Scanner *s, int64 *from, int64 *to)
 bool
 scanner_advance(Scanner *s)
 {
-	bool shun = s->distrusted != NULL && !scanner_alone(s, s->distrusted);
+	bool shun = s->distrusted != NULL && !scanner_alone(s, s->distrusted, s->waiting_since);
 	uint64 except = shun ? scanner_bit(s, s->distrusted) : 0;
 	int64 from;
 	int64 to;

@@ -25,25 +25,26 @@ scanner_bit(const Scanner *s, const UsdtpayProvider *p)
 	return UINT64CONST(1) << (p - s->providers);
 }
 
-/* Tells whether nobody has given a second look for as long as patience lasts. */
+/* Tells whether nobody has given a second look for as long as patience lasts.  In: since when one
+ * is waited for; 0 when none is. */
 static bool
-trust_patience_over(const Scanner *s)
+trust_patience_over(TimestampTz since)
 {
-	return s->waiting_since != 0 &&
-		   TimestampDifferenceExceeds(s->waiting_since, usdtpay_worker_clock(),
-									  usdtpay_second_look_patience);
+	return since != 0 &&
+		   TimestampDifferenceExceeds(since, usdtpay_worker_clock(), usdtpay_second_look_patience);
 }
 
 /* Tells whether a node may be believed by itself: when there is no other one that may be asked, or
- * when none of the others has given a second look for as long as patience lasts. */
+ * when none of the others has given a second look, waited for since then, for as long as patience
+ * lasts. */
 bool
-scanner_alone(const Scanner *s, const UsdtpayProvider *teller)
+scanner_alone(const Scanner *s, const UsdtpayProvider *teller, TimestampTz since)
 {
 	int i;
 
 	for (i = 0; i < s->provider_count; i++)
 		if (&s->providers[i] != teller && s->providers[i].state != USDTPAY_PROVIDER_REFUSED)
-			return trust_patience_over(s);
+			return trust_patience_over(since);
 	return true;
 }
 
@@ -111,7 +112,8 @@ scanner_vouched(const Scanner *s, int witnesses)
 		claims[1] = Max(claims[1], Min(claim, claims[0]));
 		claims[0] = Max(claims[0], claim);
 	}
-	return others < 2 || (witnesses < 2 && trust_patience_over(s)) ? claims[0] : claims[1];
+	return others < 2 || (witnesses < 2 && trust_patience_over(s->waiting_since)) ? claims[0]
+																				  : claims[1];
 }
 
 /* Chooses who looks again at blocks the teller told of: somebody else, or the teller itself when
@@ -123,7 +125,7 @@ scanner_confirmer(Scanner *s, const UsdtpayProvider *teller, int64 to, int64 fin
 	UsdtpayProvider *p =
 		usdtpay_provider_choose(s->providers, s->provider_count, to, final, except, teller);
 
-	if (p != NULL && p == teller && (contradicted || !scanner_alone(s, teller)))
+	if (p != NULL && p == teller && (contradicted || !scanner_alone(s, teller, s->waiting_since)))
 		return NULL;
 	return p;
 }

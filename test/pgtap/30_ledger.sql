@@ -1,6 +1,6 @@
 -- The ledger: accounts, posting, batches, holds, limits, reading, and every refusal.
 BEGIN;
-SELECT plan(108);
+SELECT plan(110);
 
 CREATE FUNCTION pg_temp.complaint(p_sql text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -151,6 +151,17 @@ SELECT results_eq(
 		ARRAY[10,10,10,100000,10,1,1,5,11,1]::bigint[])$$, :avail, :fee, :clearing, :gas),
 	$$VALUES (1, 'created'), (2, 'created'), (4, 'limit'), (5, 'exists'), (6, 'unknown_account'), (7, 'asset_mismatch'),
 		(8, 'created'), (9, 'mismatch'), (10, 'created')$$, 'a batch answers per journal');
+CREATE TEMP TABLE numbered AS
+	SELECT *, (ARRAY['b8','b8','b2','b9','b4','b10'])[ord] AS key FROM usdtpay.ledger_post_batch(
+		array_fill(900001::bigint, ARRAY[6]), ARRAY['b8','b8','b2','b9','b4','b10'],
+		ARRAY[:avail, :avail, :avail, :avail, :avail, :avail], ARRAY[:fee, :fee, :fee, :fee, -1, :fee], '{1,1,1,100000,1,1}');
+SELECT results_eq('SELECT n.ord, n.status, j.key COLLATE "default" FROM numbered AS n LEFT JOIN usdtpay.journal AS j USING (journal_id) ORDER BY n.ord',
+	$$VALUES (1, 'created', 'b8'), (3, 'mismatch', NULL), (4, 'limit', NULL), (5, 'unknown_account', NULL), (6, 'created', 'b10')$$,
+	'with each journal''s own number, and none where nothing was posted');
+CREATE TEMP TABLE renumbered AS
+	SELECT * FROM usdtpay.ledger_post_batch('{900001,900001,900001}', '{b10,b12,b11}', ARRAY[:avail, :avail, :avail], ARRAY[:fee, :fee, :fee], '{1,1,1}');
+SELECT is((SELECT string_agg(j.key, ' ' ORDER BY n.ord) FROM renumbered AS n JOIN usdtpay.journal AS j USING (journal_id)), 'b10 b12 b11',
+	'also where some were posted before');
 SELECT is((SELECT count(*) FROM usdtpay.posting WHERE party_id = 900001 AND key IN ('b3', 'b4', 'b5')), 0::bigint, 'refused journals are not posted');
 SELECT matches(pg_temp.complaint(format($$SELECT usdtpay.ledger_post_batch('{900001,900001}', '{s1,s2}', '{%1$s,%1$s}', '{%2$s,%2$s}', '{1,100000}', p_strict => true)$$, :avail, :fee)),
 	'^UP300', 'a strict batch raises the first refusal');

@@ -163,6 +163,23 @@ is(deposits($db, 'dora'), '1:seen, 2:orphaned', 'to exactly where the two histor
 is(sql($db, sprintf "SELECT count(*) FROM usdtpay.chain_block JOIN usdtpay.network USING (network_id)
 	WHERE code = 'deep' AND NOT canonical"), '69', 'no block too many was taken away');
 cmp_ok($proxy->calls('eth_getBlockByHash') - $steps, '<', 40, 'after few questions');
+
+# headers far below final are deleted, by a scanner that starts and from time to time
+$db->append_conf('postgresql.conf', 'usdtpay.scan_span = 500');
+$db->reload;
+$deep->mine(1300);
+poll_ok($db, sprintf("SELECT tip_number = %d AND final_number = tip_number - 200 FROM usdtpay.network_status WHERE code = 'deep'",
+	$deep->head), '1300 blocks more', 60);
+my $headers = "FROM usdtpay.chain_block JOIN usdtpay.network AS n USING (network_id) JOIN usdtpay.chain_cursor AS c USING (network_id)
+	WHERE n.code = 'deep'";
+sql($db, "SELECT usdtpay.network_disable('deep')");
+poll_until($db, q{SELECT count(*) < 2 FROM pg_stat_activity WHERE backend_type = 'usdtpay scanner'});
+cmp_ok(sql($db, "SELECT count(*) $headers AND number < final_number - 1000"), '>', 100, 'some of them old');
+$db->append_conf('postgresql.conf', 'usdtpay.block_retention = 1000');
+$db->reload;
+sql($db, "SELECT usdtpay.network_enable('deep')");
+poll_ok($db, "SELECT min(number) = min(final_number) - 1000 $headers", 'their headers go, the others stay');
+is(deposits($db, 'dora'), '1:final, 2:orphaned', 'and so do deposits');
 sql($db, "SELECT usdtpay.network_disable('deep')");
 
 # secrets

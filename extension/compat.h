@@ -6,6 +6,9 @@
 #define USDTPAY_COMPAT_H
 
 #include "access/tableam.h"
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h" /* part of postgres.h before */
+#endif
 
 #if PG_VERSION_NUM < 150000
 #error "usdtpay needs PostgreSQL 15 or newer"
@@ -16,6 +19,21 @@
 #define BGWORKER_INTERRUPTIBLE 0
 #endif
 
+/* A function that does not return is marked in front of its declaration from 18 on. */
+#if PG_VERSION_NUM < 180000
+#define pg_noreturn pg_attribute_noreturn()
+#endif
+
+/* From 16 on names may be parsed without raising, and one function checks every kind of object. */
+#if PG_VERSION_NUM >= 160000
+#define up_name_list(string) stringToQualifiedNameList((string), NULL)
+#define up_function_aclcheck(funcid, roleid, mode)                                                 \
+	object_aclcheck(ProcedureRelationId, (funcid), (roleid), (mode))
+#else
+#define up_name_list(string)                       stringToQualifiedNameList(string)
+#define up_function_aclcheck(funcid, roleid, mode) pg_proc_aclcheck((funcid), (roleid), (mode))
+#endif
+
 /* index_beginscan takes an instrumentation target from 18 on. */
 #if PG_VERSION_NUM >= 180000
 #define up_index_beginscan(heap, index, snapshot, nkeys)                                           \
@@ -23,6 +41,13 @@
 #else
 #define up_index_beginscan(heap, index, snapshot, nkeys)                                           \
 	index_beginscan((heap), (index), (snapshot), (nkeys), 0)
+#endif
+
+/* From 18 on a primary key that is deferrable must be asked for. */
+#if PG_VERSION_NUM >= 180000
+#define up_primary_key(rel) RelationGetPrimaryKeyIndex((rel), false)
+#else
+#define up_primary_key(rel) RelationGetPrimaryKeyIndex(rel)
 #endif
 
 /* From 17 on an index may keep pins between inserts until it is told that they are over. */

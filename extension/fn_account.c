@@ -18,6 +18,7 @@
 #include "utils/fmgroids.h"
 #include "utils/snapmgr.h"
 
+#include "compat.h"
 #include "errors.h"
 #include "ledger/ledger.h"
 

@@ -21,6 +21,7 @@
 #include "chain/field.h"
 #include "chain/tron.h"
 #include "codec/u256.h"
+#include "compat.h"
 #include "errors.h"
 #include "fn_chain.h"
 

@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "chain/fault.h"
+#include "compat.h"
 #include "keys/address.h"
 
 /* A bytea or text short enough to live on the stack: no allocation per column and row. */
@@ -28,7 +29,7 @@ extern Datum usdtpay_fn_short(FnShort *v, const void *data, size_t len);
 extern Datum usdtpay_fn_numeric(const uint8_t amount[32]);
 
 /* Raises the fault: UP400 for data, UP401 for linkage. */
-extern void usdtpay_fn_raise(const UsdtpayFault *fault) pg_attribute_noreturn();
+pg_noreturn extern void usdtpay_fn_raise(const UsdtpayFault *fault);
 
 /* Reads an address argument, raising UP001 with what is wrong with it. */
 extern void usdtpay_fn_address(uint8_t out[USDTPAY_ADDRESS_LEN], UsdtpayFamily family, text *in);

@@ -12,6 +12,7 @@
 #include "utils/builtins.h"
 
 #include "codec/keccak.h"
+#include "compat.h"
 #include "errors.h"
 #include "fn_codec.h"
 #include "keys/secp.h"

@@ -24,6 +24,7 @@
 #include "codec/eip712.h"
 #include "codec/hex.h"
 #include "codec/keccak.h"
+#include "compat.h"
 #include "errors.h"
 #include "fn_codec.h"
 
@@ -61,8 +62,8 @@ static const Eip712Field eip712_domain_fields[] = {
 	{"salt", "bytes32"},
 };
 
-static void eip712_refuse(const char *what, const char *detail, const char *name, const char *hint)
-	pg_attribute_noreturn();
+pg_noreturn static void eip712_refuse(const char *what, const char *detail, const char *name,
+									  const char *hint);
 static void eip712_value(uint8_t word[32], Eip712Types *types, const char *type, size_t typelen,
 						 const char *name, const JsonbValue *value);
 

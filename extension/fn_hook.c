@@ -25,6 +25,7 @@
 #include "utils/resowner.h"
 #include "utils/timeout.h"
 
+#include "compat.h"
 #include "errors.h"
 #include "guc.h"
 #include "session.h"
@@ -39,11 +40,11 @@ static void
 hook_invoke(const char *function, Oid roleid, int64 order)
 {
 	Oid argtypes[1] = {INT8OID};
-	Oid funcid = LookupFuncName(stringToQualifiedNameList(function), 1, argtypes, false);
+	Oid funcid = LookupFuncName(up_name_list(function), 1, argtypes, false);
 	FmgrInfo flinfo;
 	LOCAL_FCINFO(fcinfo, 1);
 
-	if (pg_proc_aclcheck(funcid, roleid, ACL_EXECUTE) != ACLCHECK_OK)
+	if (up_function_aclcheck(funcid, roleid, ACL_EXECUTE) != ACLCHECK_OK)
 		ereport(ERROR, (errcode(ERRCODE_UP_FORBIDDEN), errmsg("the hook's role may not execute it"),
 						errdetail("Function is %s.", function),
 						errhint("Grant EXECUTE on it to the role that set it.")));

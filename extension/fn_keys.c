@@ -11,6 +11,7 @@
 #include "funcapi.h"
 #include "utils/builtins.h"
 
+#include "compat.h"
 #include "errors.h"
 #include "fn_codec.h"
 #include "keys/derive.h"

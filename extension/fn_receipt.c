@@ -15,6 +15,7 @@
 
 #include "chain/field.h"
 #include "chain/receipt.h"
+#include "compat.h"
 #include "errors.h"
 #include "fn_chain.h"
 

@@ -17,6 +17,7 @@
 #include "utils/builtins.h"
 #include "utils/xid8.h"
 
+#include "compat.h"
 #include "errors.h"
 #include "ledger/merkle.h"
 

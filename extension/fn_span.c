@@ -17,6 +17,7 @@
 #include "utils/tuplestore.h"
 
 #include "chain/span.h"
+#include "compat.h"
 #include "errors.h"
 #include "fn_chain.h"
 

@@ -9,6 +9,7 @@
 
 #include "catalog/pg_extension.h"
 #include "common/hashfn.h"
+#include "compat.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "storage/lock.h"

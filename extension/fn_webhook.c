@@ -13,6 +13,7 @@
 #include "utils/timestamp.h"
 
 #include "codec/webhook_sign.h"
+#include "compat.h"
 #include "errors.h"
 #include "guc.h"
 #include "ssrf.h"

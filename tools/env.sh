@@ -8,7 +8,14 @@
 # and whatever clusters are up.  Nothing outside it is written, no system service is touched.
 
 USDTPAY_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
-USDTPAY_PG_MAJOR=15
+# The PostgreSQL of the Debian release, unless another one is named.
+if [ -z "${USDTPAY_PG_MAJOR:-}" ]; then
+	case $(sed -n 's/^VERSION_ID="\(.*\)"/\1/p' /etc/os-release 2>/dev/null) in
+		12) USDTPAY_PG_MAJOR=15 ;;
+		13) USDTPAY_PG_MAJOR=17 ;;
+		*) USDTPAY_PG_MAJOR=18 ;;
+	esac
+fi
 USDTPAY_SYSTEM_PG=${USDTPAY_SYSTEM_PG:-/usr/lib/postgresql/$USDTPAY_PG_MAJOR}
 USDTPAY_SYSTEM_SHARE=${USDTPAY_SYSTEM_SHARE:-/usr/share/postgresql/$USDTPAY_PG_MAJOR}
 
@@ -23,7 +30,7 @@ fi
 USDTPAY_SRC=$USDTPAY_RUN/src
 USDTPAY_PG=$USDTPAY_RUN/pg/lib/postgresql/$USDTPAY_PG_MAJOR
 USDTPAY_PG_CONFIG=$USDTPAY_PG/bin/pg_config
-export USDTPAY_RUN USDTPAY_SRC USDTPAY_PG USDTPAY_PG_CONFIG
+export USDTPAY_PG_MAJOR USDTPAY_RUN USDTPAY_SRC USDTPAY_PG USDTPAY_PG_CONFIG
 
 say() { printf '%s\n' "$*" >&2; }
 die() {

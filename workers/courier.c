@@ -28,6 +28,7 @@
 #include "utils/timestamp.h"
 
 #include "codec/webhook_sign.h"
+#include "compat.h"
 #include "guc.h"
 #include "http.h"
 #include "ssrf.h"

@@ -15,6 +15,7 @@
 
 #include "chain/evm.h"
 #include "codec/hex.h"
+#include "compat.h"
 #include "guc.h"
 #include "scanner_evm.h"
 #include "worker.h"

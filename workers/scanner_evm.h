@@ -6,10 +6,12 @@
 #ifndef USDTPAY_SCANNER_EVM_H
 #define USDTPAY_SCANNER_EVM_H
 
+#include <inttypes.h>
+
 #include "chain/evm.h"
 #include "scanner.h"
 
-#define EVM_HEX "%" INT64_MODIFIER "x"
+#define EVM_HEX "%" PRIx64
 
 /* scanner_evm.c */
 extern void scanner_evm_call(UsdtpayRpcCall *call, const char *method, char *params);

@@ -12,6 +12,7 @@
 #include "chain/field.h"
 #include "chain/receipt.h"
 #include "codec/keccak.h"
+#include "compat.h"
 #include "guc.h"
 #include "scanner_evm.h"
 

@@ -13,11 +13,14 @@
  */
 #include "postgres.h"
 
+#include <inttypes.h>
+
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "chain/tron.h"
 #include "codec/hex.h"
+#include "compat.h"
 #include "guc.h"
 #include "scanner.h"
 #include "worker.h"
@@ -25,7 +28,7 @@
 #define TRON_BLOCKS_MAX 100
 #define TRON_LOGS_MIN   5
 #define TRON_SOLID_MS   3000
-#define TRON_HEX        "0x%" INT64_MODIFIER "x"
+#define TRON_HEX        "0x%" PRIx64
 
 /* Fills a call. */
 static void

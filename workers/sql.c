@@ -7,6 +7,7 @@
 #include "executor/spi.h"
 #include "utils/builtins.h"
 
+#include "compat.h"
 #include "sql.h"
 
 /* Runs a query with typed arguments.  Returns: the number of rows, in SPI_tuptable. */

@@ -18,6 +18,7 @@
 #ifndef USDTPAY_WORKER_H
 #define USDTPAY_WORKER_H
 
+#include "compat.h"
 #include "datatype/timestamp.h"
 #include "postmaster/bgworker.h"
 #include "utils/palloc.h"
@@ -45,7 +46,7 @@ typedef struct UsdtpayWorkerPlace
 	char label[64]; /* scanner: network code */
 } UsdtpayWorkerPlace;
 
-extern void usdtpay_worker_main(const UsdtpayWorker *worker) pg_attribute_noreturn();
+pg_noreturn extern void usdtpay_worker_main(const UsdtpayWorker *worker);
 extern const UsdtpayWorkerPlace *usdtpay_worker_place(void);
 extern MemoryContext usdtpay_worker_context(void);
 extern TimestampTz usdtpay_worker_clock(void);

@@ -9,6 +9,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 
+#include "compat.h"
 #include "errors.h"
 #include "guc.h"
 #include "ledger/ledger.h"

@@ -12,6 +12,7 @@
 #include "utils/fmgroids.h"
 #include "utils/relcache.h"
 
+#include "compat.h"
 #include "errors.h"
 #include "ledger/ledger.h"
 
@@ -32,7 +33,7 @@ refuse_account_name(const LedgerBatch *batch, const LedgerAccount *account)
 
 	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(account->party));
 	ScanKeyInit(&keys[1], 2, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(account->id));
-	scan = systable_beginscan(rel, RelationGetPrimaryKeyIndex(rel), true, batch->snapshot, 2, keys);
+	scan = systable_beginscan(rel, up_primary_key(rel), true, batch->snapshot, 2, keys);
 	tuple = systable_getnext(scan);
 	if (HeapTupleIsValid(tuple))
 		name = TextDatumGetCString(heap_getattr(tuple, 4, RelationGetDescr(rel), &isnull));

@@ -19,6 +19,7 @@
 #include "nodes/makefuncs.h"
 #include "utils/lsyscache.h"
 
+#include "compat.h"
 #include "ledger/ledger.h"
 
 static const Oid table_account_types[] = {INT8OID, INT8OID, INT4OID, INT4OID, INT8OID,
@@ -164,7 +165,7 @@ table_open_plain(LedgerTable *table, const TableShape *shape)
 	table->result = makeNode(ResultRelInfo);
 	InitResultRelInfo(table->result, table->rel, 0, NULL, 0);
 	ExecOpenIndices(table->result, false);
-	table->primary = table_primary(table, RelationGetPrimaryKeyIndex(table->rel));
+	table->primary = table_primary(table, up_primary_key(table->rel));
 	return table->primary != NULL;
 }
 

@@ -16,6 +16,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
+#include "compat.h"
 #include "errors.h"
 #include "keys/derive.h"
 #include "order/order.h"
@@ -99,7 +100,7 @@ usdtpay_address_give(const OrderWallet *wallet, const OrderPlace *place)
 	nulls[COL_ORDER] = place->order == 0;
 	nulls[COL_CUSTOMER] = place->customer == (Datum) 0;
 	nulls[COL_FREE_AT] = true;
-	usdtpay_row_insert(rel, values, nulls);
+	usdtpay_row_insert(rel, values, nulls, COL_COUNT);
 	table_close(rel, NoLock);
 	return raw;
 }

@@ -18,6 +18,7 @@
 #include "utils/numeric.h"
 #include "utils/timestamp.h"
 
+#include "compat.h"
 #include "fn_codec.h"
 #include "order/order.h"
 #include "session.h"

@@ -27,14 +27,14 @@ extern Datum usdtpay_plan_value(int column, bool *isnull);
 /* Connects to SPI, runs a prepared statement of one row and returns its bigint, 0 for null. */
 extern int64 usdtpay_plan_int8(OrderPlan *plan, Datum *args, const char *nulls);
 
-/* Opens a table of the schema usdtpay for writing.  Raises UP203 when it is missing or has another
- * number of columns.  Close it with table_close(rel, NoLock). */
+/* Opens a table of the schema usdtpay for writing.  Raises UP203 when it is missing or has fewer
+ * columns.  Close it with table_close(rel, NoLock). */
 extern Relation usdtpay_row_open(const char *table, int natts);
 /* Finds the row with these keys in a unique index of the table, as a new statement would see it.
  * Returns a slot of its own to drop, or NULL. */
 extern TupleTableSlot *usdtpay_row_find(Relation rel, const char *index, ScanKey keys, int nkeys);
-/* Inserts a row and its index entries, checking constraints and firing row triggers. */
-extern void usdtpay_row_insert(Relation rel, const Datum *values, const bool *nulls);
+/* Inserts a row by its first columns; has the effects and raises the errors of a statement. */
+extern void usdtpay_row_insert(Relation rel, const Datum *values, const bool *nulls, int natts);
 
 /* A wallet addresses come from. */
 typedef struct OrderWallet

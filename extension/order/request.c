@@ -15,6 +15,7 @@
 #include "utils/numeric.h"
 #include "utils/timestamp.h"
 
+#include "compat.h"
 #include "order/order.h"
 
 static OrderPlan check_plan = {"SELECT usdtpay_internal.order_check($1, $2, $3, $4, $5)",

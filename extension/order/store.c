@@ -11,6 +11,7 @@
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 
+#include "compat.h"
 #include "errors.h"
 #include "order/order.h"
 
@@ -212,7 +213,7 @@ store_write(Relation rel, const OrderRow *row)
 
 	PG_TRY();
 	{
-		usdtpay_row_insert(rel, row->values, row->nulls);
+		usdtpay_row_insert(rel, row->values, row->nulls, COL_COUNT);
 	}
 	PG_CATCH();
 	{

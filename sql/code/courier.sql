@@ -339,7 +339,7 @@ COMMENT ON FUNCTION usdtpay_internal.courier_repair(boolean) IS
 'Takes back deliveries whose lease ran out (all of them with p_all, when the courier starts): sending → retrying, and makes parked deliveries due that wait for nothing. Returns the number taken back.';
 
 CREATE OR REPLACE FUNCTION usdtpay_internal.courier_next_at() RETURNS timestamptz
-LANGUAGE plpgsql STABLE SECURITY DEFINER
+LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off

@@ -10,7 +10,7 @@ COMMENT ON FUNCTION usdtpay_internal.endpoint_label(text) IS
 'What may be shown of an endpoint''s URL: scheme and host. User, path and query may hold keys.';
 
 CREATE OR REPLACE FUNCTION usdtpay_internal.endpoint_check(p_url text, p_headers jsonb) RETURNS void
-LANGUAGE plpgsql IMMUTABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE

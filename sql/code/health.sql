@@ -30,7 +30,7 @@ COMMENT ON FUNCTION usdtpay_internal.worker_wanted() IS 'The background workers 
 
 CREATE OR REPLACE FUNCTION usdtpay_internal.health_server()
 RETURNS TABLE (component text, status text, detail text, hint text)
-LANGUAGE plpgsql STABLE
+LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE

@@ -91,7 +91,7 @@ COMMENT ON FUNCTION usdtpay.network_define(
 'Adds a network the registry does not have (a dev chain, a side chain), disabled. Times in milliseconds. p_final_tag: credit waits for the node''s finalized tag; p_final_depth: and for so many blocks on top. p_header_check: keccak (default for evm) recomputes every header hash. Repeating the same definition returns the same id. Errors: UP000, UP001 contract, UP202 other definition, UP203 neither tag nor depth.';
 
 CREATE OR REPLACE FUNCTION usdtpay_internal.network_check(p_net usdtpay.network) RETURNS void
-LANGUAGE plpgsql IMMUTABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE

@@ -67,13 +67,16 @@ CREATE OR REPLACE FUNCTION usdtpay_internal.order_lock(p_orders usdtpay_internal
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    v_shut boolean;
 BEGIN
-    RETURN coalesce(bool_or(usdtpay_internal.order_shut(locked.state, locked.late_policy)), false) FROM (
+    SELECT coalesce(bool_or(usdtpay_internal.order_shut(locked.state, locked.late_policy)), false) INTO v_shut FROM (
         SELECT o.state, o.late_policy FROM unnest(p_orders.parties, p_orders.ids) AS k (party_id, order_id)
         JOIN usdtpay.payment_order AS o ON o.party_id = k.party_id AND o.order_id = k.order_id
         ORDER BY o.party_id, o.order_id
         FOR NO KEY UPDATE OF o
     ) AS locked;
+    RETURN v_shut;
 END;
 $$;
 COMMENT ON FUNCTION usdtpay_internal.order_lock(usdtpay_internal.pairs) IS

@@ -18,7 +18,7 @@ COMMENT ON FUNCTION usdtpay.order_create(text, numeric, text, interval, text [],
 CREATE OR REPLACE FUNCTION usdtpay_internal.order_check(
     p_reference text, p_expires_in interval, p_customer_ref text, p_metadata jsonb, p_rate_source text
 ) RETURNS void
-LANGUAGE plpgsql IMMUTABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -49,7 +49,7 @@ $$;
 COMMENT ON FUNCTION usdtpay_internal.order_check(text, interval, text, jsonb, text) IS 'Refuses malformed parameters of order_create with UP000.';
 
 CREATE OR REPLACE FUNCTION usdtpay_internal.order_price(p_amount numeric, p_currency text, p_rate numeric) RETURNS bigint
-LANGUAGE plpgsql IMMUTABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE

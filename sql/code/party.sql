@@ -95,7 +95,7 @@ $$;
 COMMENT ON FUNCTION usdtpay_internal.party_must_be_merchant(bigint) IS 'Refuses with UP200 what only a merchant has.';
 
 CREATE OR REPLACE FUNCTION usdtpay_internal.minor(p_amount numeric, p_scale integer, p_what text) RETURNS bigint
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -279,7 +279,7 @@ $$;
 COMMENT ON FUNCTION usdtpay.party_login_revoke(name) IS 'Unbinds a login role; true when it was bound. Operators only.';
 
 CREATE OR REPLACE FUNCTION usdtpay_internal.networks_check(p_networks text []) RETURNS void
-LANGUAGE plpgsql IMMUTABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN

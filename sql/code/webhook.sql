@@ -69,7 +69,7 @@ COMMENT ON FUNCTION usdtpay_internal.webhook_own(bigint, boolean) IS
 'The webhook, locked unless told otherwise, if it is the session''s party''s or the session is an operator; otherwise UP200';
 
 CREATE OR REPLACE FUNCTION usdtpay_internal.webhook_types_check(p_types text[]) RETURNS void
-LANGUAGE plpgsql IMMUTABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE

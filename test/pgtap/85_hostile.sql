@@ -26,7 +26,8 @@ DECLARE
     v_line text;
     v_n bigint;
 BEGIN
-    SET LOCAL force_parallel_mode = on;
+    PERFORM set_config(CASE WHEN current_setting('server_version_num')::int < 160000
+            THEN 'force_parallel_mode' ELSE 'debug_parallel_query' END, 'on', true);
     SET LOCAL parallel_setup_cost = 0;
     SET LOCAL parallel_tuple_cost = 0;
     SET LOCAL min_parallel_table_scan_size = 0;

@@ -1,4 +1,5 @@
 -- The house rules that the catalog can see, over every object of the extension.
+LOAD 'plpgsql_check'; -- newer ones want to be there before PL/pgSQL has begun
 BEGIN;
 SELECT plan(13);
 

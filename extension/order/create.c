@@ -14,6 +14,7 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/numeric.h"
 #include "utils/timestamp.h"
@@ -113,6 +114,7 @@ usdtpay_order_create(PG_FUNCTION_ARGS)
 
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
+	AcceptInvalidationMessages(); /* locks the transaction has already do not bring the news */
 	party = order_party(fcinfo);
 	if (PG_ARGISNULL(ARG_REFERENCE) || PG_ARGISNULL(ARG_CURRENCY))
 	{

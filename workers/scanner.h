@@ -174,8 +174,10 @@ struct Scanner
 	int final_span;              /* most blocks of a second look; fewer in a dispute */
 	int disputes;                /* second looks in a row that contradicted the first */
 	UsdtpayProvider *distrusted; /* whose word is in dispute: others are asked for new blocks */
-	int64 contradicted;          /* up to this block somebody denied what we hold; 0: nobody */
-	TimestampTz waiting_since;   /* for a second look nobody gives; 0: not */
+	UsdtpayProvider *rival; /* left alone for a while: on a fork as many hold as ours; or NULL */
+	TimestampTz rival_until;
+	int64 contradicted;        /* up to this block somebody denied what we hold; 0: nobody */
+	TimestampTz waiting_since; /* for a second look nobody gives; 0: not */
 	UsdtpayProvider
 		*doubter;      /* tells of another token than it did; while set nothing is credited */
 	const char *doubt; /* what it tells, a fixed text */
@@ -189,6 +191,7 @@ struct Scanner
 	TimestampTz poll_at;
 	TimestampTz final_poll_at;
 	TimestampTz tip_at;   /* not before, after a failure */
+	TimestampTz grown_at; /* when the tip last grew */
 	TimestampTz final_at; /* not before */
 	TimestampTz rescan_at;
 	TimestampTz rescan_since; /* one node alone has told of old blocks since then; 0: not */
@@ -260,6 +263,7 @@ extern bool scanner_rescan(Scanner *s);
 /* scanner_reorg.c */
 extern bool scanner_reorg(Scanner *s, UsdtpayProvider *p);
 extern void scanner_compare_heads(Scanner *s);
+extern uint64 scanner_rival(const Scanner *s);
 
 /* scanner.c */
 extern void scanner_note(Scanner *s, const char *format, ...) pg_attribute_printf(2, 3);

@@ -154,6 +154,7 @@ scanner_config_reload(Scanner *s)
 	s->rescan_disputed = false;
 	s->rescan_note[0] = '\0';
 	s->distrusted = NULL;
+	s->rival = NULL;
 	s->disputes = 0;
 	s->doubter = NULL;
 	s->span_max = SCANNER_SPAN_MAX;

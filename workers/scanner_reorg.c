@@ -3,8 +3,9 @@
  * scanner_reorg.c: what happens when a node's chain is not the one we hold: who is right, where the
  * two part, and back to there.
  *
- * A fork that more nodes deny than confirm does not rewind, and what contradicts a final block must
- * be confirmed before the network halts; nothing final is ever unwound.
+ * A fork that more nodes deny than confirm does not rewind, nor one that as many do while ours
+ * grows; and what contradicts a final block must be confirmed before the network halts; nothing
+ * final is ever unwound.
  */
 #include "postgres.h"
 
@@ -13,7 +14,10 @@
 #include "scanner.h"
 #include "worker.h"
 
-#define REORG_WALK_MAX 16
+#define REORG_WALK_MAX     16
+#define REORG_STILL_MS     5000
+#define REORG_STILL_BLOCKS 3
+#define REORG_RIVAL_MS     1000
 
 /* Counts who holds the hash at a height and who another one.  p is not asked: it contradicts. */
 static void
@@ -126,21 +130,51 @@ reorg_walk(Scanner *s, UsdtpayProvider *p)
 	return reorg_halve(s, p, number + 1);
 }
 
+/* Decides whether to stay with our chain when as many nodes hold it as have left it, for following
+ * the last one to differ would take what was seen away and bring it back with every block.  One
+ * that has stood still for some blocks' time while the other is longer is left: nobody can hold
+ * the tip back by staying on a dead branch. */
+static bool
+reorg_stay(const Scanner *s, const UsdtpayProvider *p)
+{
+	int patience = Max(REORG_STILL_MS, REORG_STILL_BLOCKS * s->block_ms);
+
+	return p->head <= s->tip ||
+		   !TimestampDifferenceExceeds(s->grown_at, usdtpay_worker_clock(), patience);
+}
+
 /* Answers a provider whose chain does not continue ours: follows it unless more nodes hold on
- * to our tip than have left it.  Returns: whether scanning can go on at once. */
+ * to our tip than have left it, or as many and ours grows.
+ * Returns: whether scanning can go on at once. */
 bool
 scanner_reorg(Scanner *s, UsdtpayProvider *p)
 {
 	int confirm;
 	int contradict;
 
+	s->rival = NULL;
 	reorg_vote(s, p, s->tip, s->tip_hash, &confirm, &contradict);
 	if (confirm > contradict)
 	{
 		usdtpay_provider_failed(p, USDTPAY_RPC_INVALID, "it is on a fork of its own", -1);
 		return false;
 	}
+	if (confirm == contradict && reorg_stay(s, p))
+	{
+		s->rival = p;
+		s->rival_until = scanner_after(REORG_RIVAL_MS);
+		return false;
+	}
 	return reorg_walk(s, p);
+}
+
+/* Gives the bit of the node that is not asked for new blocks for now, because it is on another fork
+ * than the one we stay on; 0 for none. */
+uint64
+scanner_rival(const Scanner *s)
+{
+	return s->rival != NULL && s->rival_until > usdtpay_worker_clock() ? scanner_bit(s, s->rival)
+																	   : 0;
 }
 
 /* Looks for heads at or below our tip that are not ours: a chain can get shorter. */
@@ -154,7 +188,8 @@ scanner_compare_heads(Scanner *s)
 		UsdtpayProvider *p = &s->providers[i];
 		uint8 ours[32];
 
-		if (p->header == NULL || p->head > s->tip || p->head < s->final || p->head < 1)
+		if (p->header == NULL || p->head > s->tip || p->head < s->final || p->head < 1 ||
+			(scanner_rival(s) & scanner_bit(s, p)) != 0)
 			continue;
 		if (p->head == s->tip && memcmp(p->head_hash, s->tip_hash, 32) == 0)
 			continue;

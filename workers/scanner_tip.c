@@ -4,7 +4,7 @@
  * answers well.
  *
  * What fails with all of them is tried again after a pause that doubles.  A node whose word is in
- * dispute is not asked while another may be.
+ * dispute is not asked while another may be, nor one that is on a fork nobody follows for now.
  */
 #include "postgres.h"
 
@@ -50,7 +50,7 @@ bool
 scanner_advance(Scanner *s)
 {
 	bool shun = s->distrusted != NULL && !scanner_alone(s, s->distrusted, s->waiting_since);
-	uint64 except = shun ? scanner_bit(s, s->distrusted) : 0;
+	uint64 except = scanner_rival(s) | (shun ? scanner_bit(s, s->distrusted) : 0);
 	int64 from;
 	int64 to;
 	int64 wanted;
@@ -77,11 +77,23 @@ scanner_advance(Scanner *s)
 			ingest.verdict == SCANNER_FAULT)
 			continue;
 		if (ingest.verdict == SCANNER_REORG)
-			return scanner_reorg(s, p);
+		{
+			if (scanner_reorg(s, p))
+				return true;
+			if (s->rival != p)
+				return false;
+			continue;
+		}
 		if (ingest.verdict != SCANNER_INGESTED)
 			return false;
 		s->tip_retries = 0;
+		s->grown_at = usdtpay_worker_clock();
 		return s->tip < s->served;
+	}
+	if (scanner_rival(s) != 0)
+	{
+		scanner_note(s, "nodes are on two forks at block " INT64_FORMAT, s->tip);
+		asked = false;
 	}
 	scanner_note(s, "no node gives blocks " INT64_FORMAT " to " INT64_FORMAT, from, wanted);
 	s->tip_at = asked ? tip_pause(&s->tip_retries) : scanner_after(s->poll_ms);

@@ -143,6 +143,21 @@ reorg_stay(const Scanner *s, const UsdtpayProvider *p)
 		   !TimestampDifferenceExceeds(s->grown_at, usdtpay_worker_clock(), patience);
 }
 
+/* Leaves a provider alone that is on another fork than the one we stay on; not before it was asked
+ * whether it has our final block, for then more is wrong with it. */
+static void
+reorg_leave_alone(Scanner *s, UsdtpayProvider *p)
+{
+	ScannerBlock block;
+
+	s->rival = p;
+	s->rival_until = scanner_after(REORG_RIVAL_MS);
+	if (s->final >= 1 && p->head >= s->final &&
+		s->family->block(s, p, s->final, NULL, &block) == USDTPAY_RPC_OK &&
+		memcmp(block.hash, s->final_hash, 32) != 0)
+		reorg_below_final(s, p, &block);
+}
+
 /* Answers a provider whose chain does not continue ours: follows it unless more nodes hold on
  * to our tip than have left it, or as many and ours grows.
  * Returns: whether scanning can go on at once. */
@@ -161,8 +176,7 @@ scanner_reorg(Scanner *s, UsdtpayProvider *p)
 	}
 	if (confirm == contradict && reorg_stay(s, p))
 	{
-		s->rival = p;
-		s->rival_until = scanner_after(REORG_RIVAL_MS);
+		reorg_leave_alone(s, p);
 		return false;
 	}
 	return reorg_walk(s, p);

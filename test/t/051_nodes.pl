@@ -150,6 +150,25 @@ for my $style (qw(infura infura-range alchemy quicknode ankr publicnode reth drp
 	cmp_ok($first->fired('range-limit'), '>', 0, '  the node said so');
 	$first->honest;
 }
+# A batch may be answered in any order: the ids say what is whose, and nobody is to blame.
+my $failures = node_state($db, 0, 'failures');
+$first->fault(kind => 'reverse-batch');
+credited('every batch answered backwards, by the only node', blocks => 25);
+cmp_ok($first->fired('reverse-batch'), '>', 0, '  which it did');
+is(node_state($db, 0, 'failures'), $failures, '  and that is no failure');
+$first->honest;
+
+# Nobody else can be asked, but a block whose bloom and receipts promise a payment is not passed by.
+$first->fault(kind => 'drop-logs', receipts => JSON::PP::false);
+my $left_out = $anvil->pay($token, scan_address($db, 'c' . ++$paid), 'raw:' . (1_000_000 + $paid));
+$anvil->mine(3);
+poll_ok($db, "SELECT error = 'logs were left out that a block''s bloom promises' FROM usdtpay.endpoint_status",
+	'logs left out by the only node for good: it is blamed');
+sleep 3;
+is(sql($db, "SELECT tip_number < $left_out->{block} FROM usdtpay.network_status"), 't', 'and the block is not passed by');
+$first->honest;
+poll_ok($db, "SELECT count(*) = 1 AND min(state::text) = 'final' FROM usdtpay.deposit WHERE customer_ref = 'c$paid'",
+	'until the logs are there');
 survives('logs left out by the only node once: its receipts give it away',
 	{ kind => 'drop-logs', times => 1 }, seconds => 60);
 

@@ -132,6 +132,29 @@ poll_ok($db, 'SELECT bool_and(done_at IS NOT NULL) FROM usdtpay.chain_rescan', '
 is(deposits($db, 'carol'), '7000000:final', 'and what both told is credited');
 lie($_) for @node;
 
+# News that differ are nobody's: whichever of the two is asked first, and whatever the other says to it.
+for my $liar (0, 1)
+{
+	my $index = 2 + $liar;
+	my $who   = "dave$liar";
+	my $to    = sql($db, sprintf "SELECT usdtpay.address_derive('%s', 'evm', $index)", UsdtPay::Scan::XPUB);
+	$paid = $anvil->pay($token, $to, 'raw:9000000');
+	pay(1_000_000);
+	settled('another payment passes by');
+	is(scan_address($db, $who), $to, 'and now its address is watched');
+	lie($node[$liar], { kind => 'alter-amount', method => 'eth_getLogs', add => 1_000_000 });
+	sql($db, "SELECT usdtpay.rescan('dev', $paid->{block}, $paid->{block})");
+	poll_ok($db, "SELECT note LIKE 'two nodes tell differently of the old blocks%' FROM usdtpay.network_status",
+		"node $liar tells another amount of it: a note says so");
+	sleep 2;
+	is(deposits($db, $who), '', 'nothing is taken in');
+	is(sql($db, 'SELECT bool_and(done_at IS NOT NULL) FROM usdtpay.chain_rescan'), 'f', 'and the rescan is not done');
+	lie($node[$liar]);
+	$owed += 9_000_000;
+	poll_ok($db, 'SELECT bool_and(done_at IS NOT NULL) FROM usdtpay.chain_rescan', 'until they agree');
+	is(deposits($db, $who), '9000000:final', 'on the truth');
+}
+
 # The liar is the only one there for a while: still nothing.
 lie($node[0], { kind => 'alter-amount', add => 7 });
 $node[1]->freeze;

@@ -37,6 +37,14 @@ enum
 	COL_COUNT
 };
 
+static const Oid address_types[COL_COUNT] = {
+	[COL_RAW] = BYTEAOID,           [COL_FAMILY] = TEXTOID,
+	[COL_PARTY] = INT8OID,          [COL_WALLET] = INT8OID,
+	[COL_INDEX] = INT8OID,          [COL_ORDER] = INT8OID,
+	[COL_CUSTODIAL] = BOOLOID,      [COL_CUSTOMER] = TEXTOID,
+	[COL_FREE_AT] = TIMESTAMPTZOID, [COL_GIVEN_AT] = TIMESTAMPTZOID,
+};
+
 static OrderPlan address_reserve_plan = {
 	"SELECT r.evm, r.tron, r.due FROM usdtpay_internal.address_reserve($1, $2, $3, $4, $5, $6) AS "
 	"r",
@@ -84,7 +92,7 @@ usdtpay_address_give(const OrderWallet *wallet, const OrderPlace *place)
 {
 	int64 index = address_next_index(wallet->wallet_id);
 	Datum raw = address_derive(wallet, index);
-	Relation rel = usdtpay_row_open("address", COL_COUNT);
+	Relation rel = usdtpay_row_open("address", address_types, COL_COUNT);
 	Datum values[COL_COUNT] = {raw,
 							   CStringGetTextDatum(wallet->family),
 							   Int64GetDatum(place->party),

@@ -27,9 +27,9 @@ extern Datum usdtpay_plan_value(int column, bool *isnull);
 /* Connects to SPI, runs a prepared statement of one row and returns its bigint, 0 for null. */
 extern int64 usdtpay_plan_int8(OrderPlan *plan, Datum *args, const char *nulls);
 
-/* Opens a table of the schema usdtpay for writing.  Raises UP203 when it is missing or has fewer
- * columns.  Close it with table_close(rel, NoLock). */
-extern Relation usdtpay_row_open(const char *table, int natts);
+/* Opens a table of the schema usdtpay for writing.  Raises UP203 when it is missing, has fewer
+ * columns or others; types has 0 for an enum.  Close it with table_close(rel, NoLock). */
+extern Relation usdtpay_row_open(const char *table, const Oid *types, int natts);
 /* Finds the row with these keys in a unique index of the table, as a new statement would see it.
  * Returns a slot of its own to drop, or NULL. */
 extern TupleTableSlot *usdtpay_row_find(Relation rel, const char *index, ScanKey keys, int nkeys);

@@ -17,9 +17,11 @@
 #include "nodes/nodes.h"
 #include "optimizer/optimizer.h"
 #include "utils/builtins.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 
 #include "compat.h"
 #include "errors.h"
@@ -30,12 +32,14 @@ typedef struct RowChecks
 {
 	Oid relid; /* hash key */
 	int count;
+	uint64 generation; /* of functions */
 	char **texts;
 	ExprState **states;
 	MemoryContext context;
 } RowChecks;
 
 static HTAB *row_checks = NULL;
+static uint64 row_functions = 0; /* rises whenever some function changes */
 
 /* Finds something of the schema usdtpay by name. */
 static Oid
@@ -50,8 +54,29 @@ row_relid(const char *name)
 	return relid;
 }
 
+/* Refuses a column of another type than the values written to it: they would be misread. */
+static void
+row_check_types(Relation rel, const Oid *types, int natts)
+{
+	int i;
+
+	for (i = 0; i < natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(RelationGetDescr(rel), i);
+		bool same = OidIsValid(types[i]) ? att->atttypid == types[i]
+										 : att->attbyval && att->attlen == sizeof(Oid);
+
+		if (!same)
+			ereport(ERROR, (errcode(ERRCODE_UP_NOT_CONFIGURED),
+							errmsg("the table is not the one this library writes"),
+							errdetail("Column \"%s\" of usdtpay.%s has another type.",
+									  NameStr(att->attname), RelationGetRelationName(rel)),
+							errhint("Give it back the type the extension made it with.")));
+	}
+}
+
 Relation
-usdtpay_row_open(const char *table, int natts)
+usdtpay_row_open(const char *table, const Oid *types, int natts)
 {
 	Relation rel = table_open(row_relid(table), RowExclusiveLock);
 
@@ -63,6 +88,7 @@ usdtpay_row_open(const char *table, int natts)
 						   RelationGetNumberOfAttributes(rel), natts),
 				 errhint("Library and extension differ in version: run ALTER EXTENSION usdtpay "
 						 "UPDATE.")));
+	row_check_types(rel, types, natts);
 	return rel;
 }
 
@@ -91,13 +117,20 @@ usdtpay_row_find(Relation rel, const char *index, ScanKey keys, int nkeys)
 	return NULL;
 }
 
+/* A function changed: conditions may have been planned with what it was. */
+static void
+checks_function_callback(Datum arg, int cacheid, uint32 hashvalue)
+{
+	row_functions++;
+}
+
 /* Tells whether the kept conditions are those of the table. */
 static bool
 checks_fit(const RowChecks *checks, const TupleConstr *constr)
 {
 	int i;
 
-	if (checks->count != constr->num_check)
+	if (checks->count != constr->num_check || checks->generation != row_functions)
 		return false;
 	for (i = 0; i < checks->count; i++)
 		if (strcmp(checks->texts[i], constr->check[i].ccbin) != 0)
@@ -113,6 +146,7 @@ checks_make(RowChecks *checks, const TupleConstr *constr)
 	int i;
 
 	checks->count = 0;
+	checks->generation = row_functions;
 	if (checks->context == NULL)
 		checks->context =
 			AllocSetContextCreate(CacheMemoryContext, "usdtpay row checks", ALLOCSET_SMALL_SIZES);
@@ -148,6 +182,7 @@ row_lend_checks(ResultRelInfo *result, Relation rel)
 		HASHCTL ctl = {.keysize = sizeof(Oid), .entrysize = sizeof(RowChecks)};
 
 		row_checks = hash_create("usdtpay row checks", 8, &ctl, HASH_ELEM | HASH_BLOBS);
+		CacheRegisterSyscacheCallback(PROCOID, checks_function_callback, (Datum) 0);
 	}
 	checks = hash_search(row_checks, &relid, HASH_ENTER, &found);
 	if (!found)

@@ -59,6 +59,45 @@ enum
 	COL_COUNT
 };
 
+/* Their types; 0 for an enum of ours. */
+static const Oid store_types[COL_COUNT] = {
+	[COL_PARTY] = INT8OID,
+	[COL_ORDER] = INT8OID,
+	[COL_REFERENCE] = TEXTOID,
+	[COL_REQUEST_HASH] = INT8OID,
+	[COL_ASSET] = INT4OID,
+	[COL_DUE] = INT8OID,
+	[COL_SEEN] = INT8OID,
+	[COL_FINAL] = INT8OID,
+	[COL_REFUNDED] = INT8OID,
+	[COL_EXCESS] = INT8OID,
+	[COL_SETTLED] = INT8OID,
+	[COL_UNDERPAY_TOLERANCE] = INT8OID,
+	[COL_OVERPAY_TOLERANCE] = INT8OID,
+	[COL_FEE_BPS] = INT4OID,
+	[COL_EVENT_SEQ] = INT4OID,
+	[COL_OVERPAID] = BOOLOID,
+	[COL_LATE] = BOOLOID,
+	[COL_MULTIPLE] = BOOLOID,
+	[COL_MANUAL] = BOOLOID,
+	[COL_HELD] = BOOLOID,
+	[COL_NETWORKS] = INT4ARRAYOID,
+	[COL_EVM_ADDRESS] = BYTEAOID,
+	[COL_TRON_ADDRESS] = BYTEAOID,
+	[COL_CREATED_AT] = TIMESTAMPTZOID,
+	[COL_EXPIRES_AT] = TIMESTAMPTZOID,
+	[COL_PAID_AT] = TIMESTAMPTZOID,
+	[COL_PRICE_AMOUNT] = NUMERICOID,
+	[COL_PRICE_CURRENCY] = TEXTOID,
+	[COL_RATE] = NUMERICOID,
+	[COL_RATE_SOURCE] = TEXTOID,
+	[COL_RATE_AT] = TIMESTAMPTZOID,
+	[COL_CUSTOMER] = TEXTOID,
+	[COL_ON_PAID] = TEXTOID,
+	[COL_ON_PAID_ROLE] = NAMEOID,
+	[COL_METADATA] = JSONBOID,
+};
+
 #define ORDER_ASSET 1 /* USDT */
 
 /* A row in the making. */
@@ -72,7 +111,7 @@ typedef struct OrderRow
 static Relation
 store_open(void)
 {
-	return usdtpay_row_open("payment_order", COL_COUNT);
+	return usdtpay_row_open("payment_order", store_types, COL_COUNT);
 }
 
 /* Tells that a reference stands for something else. */

@@ -112,6 +112,18 @@ SELECT pg_temp.guarded('usdtpay.payment_order', 'CREATE UNIQUE INDEX guest ON %s
 SELECT pg_temp.guarded('usdtpay.payment_order', 'ALTER TABLE %s ADD CONSTRAINT guest EXCLUDE USING btree (price_currency WITH =)', 'ALTER TABLE %s DROP CONSTRAINT guest',
     $$SELECT usdtpay.order_create('eur2', 10, 'EUR', p_rate => 2, p_party => 'shop')$$, '23P01', $$SELECT usdtpay.order_create('chf', 10, 'CHF', p_rate => 2, p_party => 'shop')$$, 'an exclusion constraint')
 FROM usdtpay.order_create('eur1', 10, 'EUR', p_rate => 2, p_party => 'shop');
+-- a rule of theirs that calls a function follows what the function becomes
+CREATE FUNCTION sim.allowed(p_due bigint) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT p_due < 5000000';
+CREATE FUNCTION sim.allowed_too(p_due bigint) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN p_due < 5000000; END';
+ALTER TABLE usdtpay.payment_order ADD CONSTRAINT guest CHECK (sim.allowed(due)) NOT VALID, ADD CONSTRAINT guest_too CHECK (sim.allowed_too(due)) NOT VALID;
+SELECT lives_ok($$SELECT pg_temp.sold('allowed', 4)$$, 'a CHECK that calls functions');
+SELECT sim.refuses($$SELECT pg_temp.sold('not allowed', 5)$$, '23514', 'refuses by what they say');
+CREATE OR REPLACE FUNCTION sim.allowed(p_due bigint) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT p_due < 4000000';
+SELECT sim.refuses($$SELECT pg_temp.sold('allowed before', 4)$$, '23514', 'also once one says something else');
+CREATE OR REPLACE FUNCTION sim.allowed(p_due bigint) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT p_due < 6000000';
+CREATE OR REPLACE FUNCTION sim.allowed_too(p_due bigint) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN p_due < 6000000; END';
+SELECT lives_ok($$SELECT pg_temp.sold('allowed now', 5)$$, 'and lets pass what they allow now');
+ALTER TABLE usdtpay.payment_order DROP CONSTRAINT guest, DROP CONSTRAINT guest_too;
 CREATE TABLE sim.customer (ref text PRIMARY KEY);
 INSERT INTO sim.customer VALUES ('registered');
 SELECT pg_temp.guarded('usdtpay.payment_order', 'ALTER TABLE %s ADD CONSTRAINT guest FOREIGN KEY (customer_ref) REFERENCES sim.customer NOT VALID', 'ALTER TABLE %s DROP CONSTRAINT guest',
@@ -131,6 +143,16 @@ ALTER TABLE usdtpay.address DROP COLUMN guest_default, DROP COLUMN guest_made;
 SELECT is(pg_temp.sold('fewer'), 'new', 'and dropped');
 SELECT is((SELECT due FROM usdtpay.payment_order WHERE reference = 'fewer'), 10000000::bigint, 'the row is whole');
 SELECT is(pg_temp.sold('fewer'), 'known', 'and found');
+
+SAVEPOINT typed;
+ALTER TABLE usdtpay.payment_order ALTER request_hash TYPE numeric;
+SELECT sim.refuses($$SELECT pg_temp.sold('typed')$$, 'UP203', 'a column that was given another type is not written as what it was');
+SELECT sim.refuses($$SELECT pg_temp.sold('fewer')$$, 'UP203', 'nor read');
+ROLLBACK TO typed;
+ALTER TABLE usdtpay.address ALTER custodial TYPE text;
+SELECT sim.refuses($$SELECT pg_temp.sold('typed')$$, 'UP203', 'an address''s neither');
+ROLLBACK TO typed;
+SELECT is(pg_temp.sold('typed'), 'new', 'as it was it is written again');
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -170,6 +170,10 @@ CREATE TEMP TABLE twice AS SELECT i, o.order_id, o.created FROM generate_series(
 SELECT results_eq('SELECT created, order_id = (SELECT order_id FROM usdtpay.payment_order WHERE reference = ''twice'') FROM twice ORDER BY i', 'VALUES (true, true), (false, true), (false, true)', 'the same reference in one statement is one order');
 SELECT sim.refuses($$SELECT usdtpay.order_create('thrice', 10 + i, p_party => 'shop') FROM generate_series(1, 2) AS i$$, 'UP202', 'with other parameters it is none');
 SELECT is((SELECT count(*)::integer FROM usdtpay.address AS a JOIN usdtpay.payment_order AS o USING (order_id) WHERE o.reference = 'twice'), 2, 'with one address of each family');
+SET ROLE rows_shop; -- which names no party: nothing else happens in between
+CREATE TEMP TABLE own AS SELECT i, o.order_id, o.created FROM generate_series(1, 3) AS i, LATERAL usdtpay.order_create('own', 10 + 0 * i) AS o;
+RESET ROLE;
+SELECT results_eq('SELECT created, order_id = (SELECT order_id FROM usdtpay.payment_order WHERE reference = ''own'') FROM own ORDER BY i', 'VALUES (true, true), (false, true), (false, true)', 'also for a merchant''s own login');
 SAVEPOINT s;
 SELECT is((usdtpay.order_create('again', 10, p_party => 'shop')).created, true, 'what a savepoint takes back');
 ROLLBACK TO s;

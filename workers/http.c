@@ -356,9 +356,6 @@ http_judge(UsdtpayHttpCall *call, CURLcode code)
 		case CURLE_OPERATION_TIMEDOUT:
 			answer->outcome = USDTPAY_HTTP_TIMEOUT;
 			break;
-		case CURLE_FILESIZE_EXCEEDED:
-			answer->outcome = USDTPAY_HTTP_TOO_LARGE;
-			break;
 		case CURLE_URL_MALFORMAT:
 		case CURLE_UNSUPPORTED_PROTOCOL:
 			answer->outcome = USDTPAY_HTTP_REFUSED;
@@ -372,7 +369,7 @@ http_judge(UsdtpayHttpCall *call, CURLcode code)
 		default:
 			answer->outcome = USDTPAY_HTTP_BROKEN;
 	}
-	if (call->too_large)
+	if (call->too_large || code == CURLE_FILESIZE_EXCEEDED)
 	{
 		answer->outcome = USDTPAY_HTTP_TOO_LARGE;
 		answer->error = "Answer larger than allowed";

@@ -73,8 +73,8 @@ typedef bool UpUpdateIndexes;
 	ExecInsertIndexTuples((rri), (slot), (estate), false, false, NULL, NIL)
 #endif
 
-/* The prepared CHECK constraints of a ResultRelInfo got another name in 18, and constraints that are
- * not enforced appeared. */
+/* The prepared CHECK constraints of a ResultRelInfo got another name in 18, and constraints that
+ * are not enforced appeared. */
 #if PG_VERSION_NUM >= 180000
 #define UP_CHECK_STATES(rri)     ((rri)->ri_CheckConstraintExprs)
 #define up_check_enforced(check) ((check)->ccenforced)

@@ -60,7 +60,7 @@ typedef struct OrderTerms
 	Datum on_paid_role; /* name, or 0 */
 } OrderTerms;
 
-/* A merchant's terms, and where its orders can be paid: networks by id, and per family the wallet. */
+/* A merchant's terms, and where its orders can be paid: networks by id, a wallet per family. */
 typedef struct OrderRoute
 {
 	OrderTerms terms;
@@ -130,7 +130,7 @@ extern int64 usdtpay_request_hash(FunctionCallInfo fcinfo);
 /* Looks an order of that reference up and fills the answer.  Returns whether there is one.  Raises
  * UP202 when it was created with other parameters. */
 extern bool usdtpay_order_find(OrderAnswer *answer, int64 party, Datum reference, int64 hash);
-/* Inserts the order.  Raises 40001 when somebody else created it since usdtpay_order_find looked. */
+/* Inserts the order.  Raises 40001 when somebody else created it since usdtpay_order_find. */
 extern void usdtpay_order_insert(FunctionCallInfo fcinfo, const OrderPlace *place,
 								 const OrderRoute *route, const OrderAnswer *answer, int64 hash);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: PostgreSQL
  *
- * request.c: what a call of order_create asks for: its parameters checked, priced and hashed.  Plain
- * ones never reach SQL; the rest is left to usdtpay_internal.order_check and order_price, which also
- * word the errors.
+ * request.c: what a call of order_create asks for: its parameters checked, priced and hashed.
+ * Plain ones never reach SQL; the rest is left to usdtpay_internal.order_check and order_price,
+ * which also word the errors.
  */
 #include "postgres.h"
 

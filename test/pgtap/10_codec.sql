@@ -15,21 +15,7 @@ CREATE TEMP VIEW k AS
 	SELECT 'xpub6DQ3nAg5eZPdmA5iLR5rXwcZ5onQgRQojK4X4Ls9PzB4Z5z3V6mA8jTc9QvtzsB2MWkECCnLzsHGQRrEpqPYqffUFeDxjPBhuwNT2hb3T7f' AS pub,
 	       'xprv9zQhNf9BpBqLYg1FEPYrAofpXmwvGxgxN68vFxTXqee5gHetwZSuaw98J9roMSzzQPaqbfpkB9i467VWSTWGMTzdvefyBsgA4UcMMyWEo3y' AS prv;
 
--- Everything an error says: state, message, detail and hint.
-CREATE FUNCTION pg_temp.complaint(p_sql text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-	v_state text;
-	v_message text;
-	v_detail text;
-	v_hint text;
-BEGIN
-	EXECUTE p_sql;
-	RETURN 'none';
-EXCEPTION WHEN OTHERS THEN
-	GET STACKED DIAGNOSTICS v_state = RETURNED_SQLSTATE, v_message = MESSAGE_TEXT,
-		v_detail = PG_EXCEPTION_DETAIL, v_hint = PG_EXCEPTION_HINT;
-	RETURN concat_ws(' | ', v_state, v_message, v_detail, v_hint);
-END $$;
+\ir lib/complaint.sql
 
 -- address_derive
 

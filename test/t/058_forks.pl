@@ -30,33 +30,24 @@ sub taken
 {
 	my ($chain, $blocks) = @_;
 	my $head = $chain->head;
-	my $hashes = join ', ', map { my $b = $chain->rpc('eth_getBlockByNumber', sprintf('0x%x', $_), JSON::PP::false());
-		"'\\x" . substr($b->{hash}, 2) . "'" } $head - $blocks + 1 .. $head;
+	my $hashes = join ', ', map { "'\\x" . substr($chain->block($_)->{hash}, 2) . "'" }
+		$head - $blocks + 1 .. $head;
 	return sql($db, "SELECT count(*) FROM usdtpay.chain_block WHERE hash IN ($hashes)");
 }
 
 sub orphans { return sql($db, 'SELECT count(*) FROM usdtpay.chain_block WHERE NOT canonical') }
-
-sub follows
-{
-	my ($chain, $name) = @_;
-	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	my $block = $chain->rpc('eth_getBlockByNumber', 'latest', JSON::PP::false());
-	my $hash  = substr $block->{hash}, 2;
-	return poll_ok($db, "SELECT tip_hash = '\\x$hash' FROM usdtpay.chain_cursor", $name);
-}
 
 # ---- one of three leaves
 my $lone = fork_at($anvil->head);
 $anvil->pay($token, $alice, 'raw:1000000');
 $lone->pay($token, $alice, 'raw:777000000');
 $_->mine(2) for $lone, $anvil;
-follows($anvil, 'the tip is the chain\'s');
+follows($db, $anvil, 'the tip is the chain\'s');
 $node[2]->target($lone->url);
 poll_ok($db, "SELECT count(*) = 1 FROM usdtpay.endpoint_status WHERE error = 'it is on a fork of its own'",
 	'a node that leaves the two others is blamed');
 for (1 .. 4) { $lone->mine(1); sleep 0.4; $anvil->mine(1); sleep 0.4 }
-follows($anvil, 'and not followed');
+follows($db, $anvil, 'and not followed');
 is(taken($lone, 6), '0', 'none of its blocks is taken in');
 is(orphans(), '0', 'none of the others\' was taken away');
 is(deposits($db, 'alice'), '1000000:seen', 'what it alone tells of is nowhere');
@@ -64,11 +55,11 @@ is(deposits($db, 'alice'), '1000000:seen', 'what it alone tells of is nowhere');
 # ---- the others go there, too
 $_->target($lone->url) for @node[ 0, 1 ];
 $lone->mine(8 + $anvil->head - $lone->head);
-follows($lone, 'where all go the scanner follows');
+follows($db, $lone, 'where all go the scanner follows');
 is(deposits($db, 'alice'), '1000000:orphaned, 777000000:seen', 'to what is true there');
 $_->target($anvil->url) for @node;
 $anvil->mine(8 + $lone->head - $anvil->head);
-follows($anvil, 'and back');
+follows($db, $anvil, 'and back');
 is(deposits($db, 'alice'), '1000000:seen, 777000000:orphaned', 'again');
 
 # ---- one of two contradicts a final block
@@ -82,7 +73,7 @@ $node[1]->target($below->url);
 poll_ok($db, "SELECT count(*) = 1 FROM usdtpay.endpoint_status WHERE state = 'refused'
 	AND error = 'it contradicts a final block that other nodes confirm'", 'a node that contradicts a final block is refused');
 $anvil->mine(2);
-follows($anvil, 'the other one is followed');
+follows($db, $anvil, 'the other one is followed');
 is(sql($db, 'SELECT halted_at IS NULL FROM usdtpay.chain_cursor'), 't', 'and nothing is halted');
 is(taken($below, 14), '0', 'no block of the other chain is taken in');
 

@@ -5,7 +5,6 @@
 # a dead branch must not hold the scanner there.  Nothing of this is final.
 use strict;
 use warnings;
-use JSON::PP;
 use UsdtPay::Test;
 use UsdtPay::Scan;
 
@@ -26,17 +25,6 @@ caught_up($db, $left, 'two nodes, one chain');
 my $right = UsdtPay::Anvil->start('--chain-id', 31337, '--fork-url', $left->url);
 my $lost  = "SELECT count(*) FROM usdtpay.event WHERE type = 'deposit.orphaned'";
 
-sub block_hash { my ($node, $tag) = @_; return $node->rpc('eth_getBlockByNumber', $tag, JSON::PP::false)->{hash} }
-
-# Passes once the scanner holds the newest block of a chain.
-sub follows
-{
-	my ($node, $name, $seconds) = @_;
-	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	my $hash = substr(block_hash($node, 'latest'), 2);
-	return poll_ok($db, "SELECT encode(tip_hash, 'hex') = '$hash' FROM usdtpay.chain_cursor", $name, $seconds);
-}
-
 # ---- both branches grow: the scanner stays with the one it is on
 $node[1]->target($right->url);
 $left->pay($token, $alice, 'raw:1000001');
@@ -47,7 +35,7 @@ for (1 .. 8)
 	$_->mine(1) for $left, $right;
 	sleep 1;
 }
-follows($left, 'both grow: the scanner stays with the one it is on');
+follows($db, $left, 'both grow: the scanner stays with the one it is on');
 is(sql($db, $lost), '0', '  and what was seen there is not taken away and brought back');
 is(deposits($db, 'alice'), '1000001:seen', '  it is still seen');
 poll_ok($db, "SELECT bool_and(state = 'ok') FROM usdtpay.endpoint_status", '  and neither node is blamed');
@@ -55,7 +43,7 @@ poll_ok($db, "SELECT bool_and(state = 'ok') FROM usdtpay.endpoint_status", '  an
 # ---- the branch it is on stands still while the other one grows
 $right->mine(6);
 $right->mine(1), sleep 1 for 1 .. 6;
-follows($right, 'the one that stands still is left for the one that is longer');
+follows($db, $right, 'the one that stands still is left for the one that is longer');
 is(deposits($db, 'alice'), '1000001:orphaned', '  and what only that one told of is gone');
 is(sql($db, $lost), '1', '  once');
 
@@ -72,7 +60,7 @@ $right->pay($token, $alice, 'raw:1000003');
 poll_ok($db, "SELECT count(*) = 1 FROM usdtpay.deposit WHERE amount_raw = 1000003", 'another one is seen');
 $right->reorg(1);
 $right->mine(1);
-follows($right, 'what both leave is left', 5);
+follows($db, $right, 'what both leave is left', 5);
 
 is(sql($db, 'SELECT halted_at IS NULL FROM usdtpay.chain_cursor'), 't', 'the network is not halted');
 is(sql($db, "SELECT coalesce(string_agg(i::text, chr(10)), '') FROM usdtpay.invariants AS i WHERE NOT holds"),

@@ -72,6 +72,14 @@ sub mine
 	return $self->head;
 }
 
+# A block by its number or tag, without its transactions.
+sub block
+{
+	my ($self, $which) = @_;
+	$which = sprintf '0x%x', $which if $which =~ /^\d+$/;
+	return $self->rpc('eth_getBlockByNumber', $which, JSON::PP::false);
+}
+
 sub head { my ($self) = @_; return hex($self->rpc('eth_blockNumber')) }
 
 1;

@@ -13,7 +13,7 @@ use warnings;
 use Exporter 'import';
 use UsdtPay::Test;
 
-our @EXPORT = qw(scan_cluster scan_network scan_address caught_up deposits node_state XPUB);
+our @EXPORT = qw(scan_cluster scan_network scan_address caught_up follows deposits node_state XPUB);
 
 # Account key m/44'/60'/0' of BIP-39's test mnemonic "abandon … about" (test/vectors/hd_wallet).
 use constant XPUB => 'xpub6BosfCnifzxcFwrSzQiqu2DBVTshkCXacvNsWGYJVVhhawA7d4R5WSWGFNbi8Aw6ZRc'
@@ -63,6 +63,15 @@ sub caught_up
 	my $head = $anvil->head;
 	return poll_ok($db, "SELECT tip_number >= $head FROM usdtpay.network_status WHERE code = 'dev'",
 		$name // "block $head is taken in", $seconds);
+}
+
+# Passes once the tip is the newest block of a chain, that very one.
+sub follows
+{
+	my ($db, $chain, $name, $seconds) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	my $hash = substr $chain->block('latest')->{hash}, 2;
+	return poll_ok($db, "SELECT tip_hash = '\\x$hash' FROM usdtpay.chain_cursor", $name, $seconds);
 }
 
 # Deposits of a customer as "amount:state, ...".

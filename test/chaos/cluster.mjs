@@ -72,21 +72,17 @@ export class Cluster {
   // Sends a signal to one such child.  Returns: whether there was one.
   signal(title, signal, luck = 0) {
     const pids = this.children(title)
-    if (!pids.length) return false
-    try {
-      process.kill(pids[luck % pids.length], signal)
-      return true
-    } catch {
-      return false
-    }
+    return pids.length > 0 && kill(pids[luck % pids.length], signal)
   }
 
-  // Kills the postmaster, waits for its orphans to notice, and starts again.
+  // Kills the postmaster, waits for its orphans to notice, and starts again.  An orphan that waits
+  // for a lock of a process killed a moment before never notices; a service manager kills it.
   async kill9() {
     const pid = this.postmaster
     const orphans = this.children(/./)
     if (pid) process.kill(pid, 'SIGKILL')
     for (let i = 0; i < 100 && orphans.some(alive); i++) await sleep(50)
+    for (const orphan of orphans) kill(orphan, 'SIGKILL')
     await this.start()
   }
 
@@ -107,11 +103,15 @@ export class Cluster {
   }
 }
 
-function alive(pid) {
+// Sends a signal.  Returns: whether there was such a process.
+function kill(pid, signal) {
   try {
-    process.kill(pid, 0)
-    return true
+    return process.kill(pid, signal)
   } catch {
     return false
   }
+}
+
+function alive(pid) {
+  return kill(pid, 0)
 }

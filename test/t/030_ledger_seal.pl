@@ -96,7 +96,7 @@ sql($db, "CREATE ROLE dba SUPERUSER; UPDATE pg_extension SET extowner = 'dba'::r
 sql_fails($db, 'DROP OWNED BY bystander, dba', 'UP304', 'so is dropping all that its owner has');
 sql($db, 'DROP OWNED BY bystander');
 pass('of others it is not');
-sql($db, "UPDATE pg_extension SET extowner = 'postgres'::regrole WHERE extname = 'usdtpay'; DROP ROLE bystander");
+sql($db, "UPDATE pg_extension SET extowner = current_user::regrole WHERE extname = 'usdtpay'; DROP ROLE bystander");
 sql_fails($db, 'DROP EXTENSION plpgsql CASCADE', 'UP304', 'so is dropping what it stands on');
 sql($db, 'CREATE ROLE somebody LOGIN');
 sql_fails($db, 'SET ROLE somebody; SET usdtpay.allow_drop = on', '42501', 'not everybody may allow it');
